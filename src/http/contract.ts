@@ -1,0 +1,114 @@
+/**
+ * The contract of an operation: what it is called, who may call it, what goes in and what comes out. The
+ * same schemas validate the request, type the handler, shape the answer and write the OpenAPI document.
+ *
+ * Glossary
+ * - operation: one thing a caller can ask for, mounted as one route
+ * - audience: which side of the product it belongs to; decides the base path, the token and the database
+ * - permission: `<module>:<ability>`; 'anonymous' needs no token, 'signed-in' any valid one
+ * - access: 'read' gets a read-only transaction, 'write' a read-write one, 'steps' a door that opens
+ *   several short ones (for work that must not hold a transaction, such as hashing a password)
+ */
+import { Type, type Static, type TObject, type TSchema } from 'typebox'
+
+export type Audience = 'platform' | 'tenant'
+export type Access = 'read' | 'write' | 'steps'
+export type Permission = 'anonymous' | 'signed-in' | `${string}:${string}`
+
+export interface Operation {
+  readonly name: string
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below the audience's base path, with `{id}` placeholders. */
+  readonly path: string
+  readonly summary: string
+  readonly tag: string
+  readonly audience: Audience
+  readonly permission: Permission
+  readonly access: Access
+  readonly params?: TObject
+  readonly query?: TObject
+  readonly body?: TSchema
+  /** Shape of `data` in the success envelope. */
+  readonly data: TSchema
+  readonly status?: 200 | 201 | 202
+  readonly message?: string
+  /** Honours Idempotency-Key: the same key and body gets the first answer again. */
+  readonly idempotent?: boolean
+  /** Answers with an ETag (the row's `updatedAt`), and honours If-Match on updates. */
+  readonly versioned?: boolean
+  readonly bodyLimitBytes?: number
+}
+
+export function operation<const Shape extends Operation>(shape: Shape): Shape {
+  return shape
+}
+
+type StaticOr<Schema, Fallback> = Schema extends TSchema ? Static<Schema> : Fallback
+type Part<O, Key extends string> = O extends { readonly [K in Key]: infer Schema } ? Schema : undefined
+
+export interface InputOf<O extends Operation> {
+  readonly params: StaticOr<Part<O, 'params'>, Record<string, never>>
+  readonly query: StaticOr<Part<O, 'query'>, Record<string, never>>
+  readonly body: StaticOr<Part<O, 'body'>, undefined>
+}
+
+export type DataOf<O extends Operation> = Static<O['data']>
+
+// ---- words shared by all contracts ---------------------------------------------------------------------
+
+export const Id = Type.String({ format: 'uuid', description: 'UUID, version 7' })
+export const IdParams = Type.Object({ id: Id })
+export const DateText = Type.String({ format: 'date', examples: ['2026-01-31'] })
+export const Instant = Type.String({ description: 'Instant in UTC, ISO 8601' })
+export const CurrencyCode = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code' })
+export const CountryCode = Type.String({ pattern: '^[A-Z]{2}$', description: 'ISO 3166-1 alpha-2 code' })
+export const Email = Type.String({ format: 'email', maxLength: 254 })
+/** Exact decimal in an answer: text, never a float. */
+export const Amount = Type.String({ description: 'Exact decimal', examples: ['1234.50'] })
+/**
+ * Exact decimal in a request. A JSON number is taken by its shortest decimal text and refused where a
+ * double could not have carried it exactly (over 15 significant digits).
+ */
+export const AmountInput = Type.Union([Type.String({ maxLength: 42 }), Type.Number()], {
+  description: 'Exact decimal, as text ("1234.50") or a JSON number of at most 15 significant digits',
+})
+export const Nothing = Type.Object({}, { additionalProperties: false })
+
+export function nullable<Schema extends TSchema>(schema: Schema) {
+  return Type.Union([schema, Type.Null()])
+}
+
+export function oneOf<const Values extends readonly string[]>(values: Values, description?: string) {
+  return Type.Enum([...values] as unknown as [...Values], description ? { description } : {})
+}
+
+export const PAGE_LIMIT_MAXIMUM = 200
+
+/** Query of every paged list; modules spread their filters beside it. */
+export const pageQuery = {
+  page: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_LIMIT_MAXIMUM, default: 50 })),
+  sort: Type.Optional(Type.String({ maxLength: 64 })),
+  order: Type.Optional(oneOf(['asc', 'desc'])),
+  search: Type.Optional(Type.String({ maxLength: 200 })),
+}
+
+export const Pagination = Type.Object({
+  total: Type.Integer(),
+  page: Type.Integer(),
+  limit: Type.Integer(),
+  totalPages: Type.Integer(),
+  hasNext: Type.Boolean(),
+  hasPrevious: Type.Boolean(),
+})
+
+export function pageOf<const Plural extends string, Item extends TSchema>(plural: Plural, item: Item) {
+  return Type.Object({ [plural]: Type.Array(item), pagination: Pagination } as {
+    [K in Plural]: ReturnType<typeof Type.Array<Item>>
+  } & { pagination: typeof Pagination })
+}
+
+export function paginationOf(total: number, page: number, limit: number): Static<typeof Pagination> {
+  const totalPages = Math.ceil(total / limit)
+  return { total, page, limit, totalPages, hasNext: page < totalPages, hasPrevious: page > 1 && total > 0 }
+}

@@ -1,0 +1,86 @@
+/**
+ * An expected failure: something the caller did or met that we foresaw. Rules return field problems as
+ * values; operations throw a Problem, which rolls the transaction back and becomes the HTTP answer.
+ * Anything else that is thrown is a programmer's error and becomes SERVER_ERROR.
+ */
+export interface FieldProblem {
+  /** Path of the wrong field as the caller wrote it, e.g. `lines[0].debit`; '' for the whole body. */
+  readonly field: string
+  readonly code: string
+  readonly message: string
+}
+
+export interface ProblemKind {
+  readonly code: string
+  readonly status: number
+  readonly message: string
+}
+
+/** A module's table of failures: one place to read every code it can answer. */
+export type ProblemTable = Readonly<Record<string, ProblemKind>>
+
+export class Problem extends Error {
+  readonly code: string
+  readonly status: number
+  readonly details: readonly FieldProblem[] | Readonly<Record<string, unknown>>
+  /** Seconds after which trying again makes sense; sent as Retry-After. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(
+    kind: ProblemKind,
+    options: {
+      message?: string
+      details?: readonly FieldProblem[] | Readonly<Record<string, unknown>>
+      retryAfterSeconds?: number
+      cause?: unknown
+    } = {},
+  ) {
+    super(options.message ?? kind.message, { cause: options.cause })
+    this.name = 'Problem'
+    this.code = kind.code
+    this.status = kind.status
+    this.details = options.details ?? []
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+/** The codes of SPEC 7 that belong to no module. */
+export const problems = {
+  validation: { code: 'VALIDATION_ERROR', status: 400, message: 'Some fields are wrong' },
+  authenticationRequired: { code: 'AUTH_REQUIRED', status: 401, message: 'Sign in first' },
+  authenticationFailed: { code: 'AUTH_FAILED', status: 401, message: 'E-mail or password is wrong' },
+  tokenExpired: { code: 'TOKEN_EXPIRED', status: 401, message: 'The session has expired' },
+  tokenInvalid: { code: 'TOKEN_INVALID', status: 401, message: 'The token is not valid here' },
+  permissionDenied: { code: 'PERMISSION_DENIED', status: 403, message: 'Your role does not allow this' },
+  tenantSuspended: { code: 'TENANT_SUSPENDED', status: 403, message: 'This account is suspended' },
+  notFound: { code: 'NOT_FOUND', status: 404, message: 'There is no such thing here' },
+  methodNotAllowed: { code: 'METHOD_NOT_ALLOWED', status: 405, message: 'This address has no such method' },
+  conflict: { code: 'CONFLICT', status: 409, message: 'This contradicts what is there' },
+  inUse: { code: 'IN_USE', status: 409, message: 'Others refer to this, so it cannot be deleted' },
+  lostUpdate: {
+    code: 'PRECONDITION_FAILED',
+    status: 412,
+    message: 'Someone else has changed this since you read it',
+  },
+  bodyTooLarge: { code: 'PAYLOAD_TOO_LARGE', status: 413, message: 'The body is too large' },
+  contentType: { code: 'UNSUPPORTED_MEDIA_TYPE', status: 415, message: 'Send JSON: application/json' },
+  idempotencyMismatch: {
+    code: 'IDEMPOTENCY_KEY_REUSED',
+    status: 422,
+    message: 'This Idempotency-Key was used with another request',
+  },
+  serverError: { code: 'SERVER_ERROR', status: 500, message: 'Something went wrong on our side' },
+  unavailable: { code: 'UNAVAILABLE', status: 503, message: 'Not available right now; try again shortly' },
+} as const satisfies ProblemTable
+
+export function validationProblem(details: readonly FieldProblem[]): Problem {
+  const [first] = details
+  const message = details.length === 1 && first ? first.message : `${details.length} fields are wrong`
+  return new Problem(problems.validation, { message, details })
+}
+
+export function duplicateProblem(field: string, value: unknown): Problem {
+  const code = `DUPLICATE_${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+  const message = `${field} "${String(value)}" is already taken`
+  return new Problem({ code, status: 409, message }, { details: [{ field, code: 'DUPLICATE', message }] })
+}

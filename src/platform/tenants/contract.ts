@@ -1,0 +1,192 @@
+/**
+ * Glossary
+ * - tenant: one customer of the operator, with a PostgreSQL database of its own
+ * - tenant code: what the tenant is called in addresses, headers and the database's name
+ * - provisioning: making the tenant's database, role, default data and first admin
+ */
+import { Type } from 'typebox'
+import {
+  CountryCode,
+  CurrencyCode,
+  Email,
+  Id,
+  IdParams,
+  Instant,
+  nullable,
+  oneOf,
+  operation,
+  pageOf,
+  pageQuery,
+} from '../../http/contract.ts'
+
+export const tenantStatuses = [
+  'provisioning',
+  'active',
+  'read_only',
+  'suspended',
+  'cancelled',
+  'archived',
+  'failed',
+] as const
+
+export const chartTemplateCodes = ['generic', 'us', 'uk', 'eg'] as const
+
+export const Tenant = Type.Object({
+  id: Id,
+  tenantCode: Type.String(),
+  companyName: Type.String(),
+  subdomain: Type.String(),
+  planCode: Type.String(),
+  status: oneOf(tenantStatuses),
+  statusReason: nullable(Type.String()),
+  country: Type.String(),
+  currency: Type.String(),
+  chartTemplate: oneOf(chartTemplateCodes),
+  adminName: Type.String(),
+  adminEmail: Type.String(),
+  databaseName: nullable(Type.String()),
+  schemaVersion: nullable(Type.String()),
+  address: Type.String({ description: 'Where the tenant signs in' }),
+  createdAt: Instant,
+  updatedAt: Instant,
+})
+
+export const TenantBody = Type.Object(
+  {
+    tenantCode: Type.String({
+      minLength: 2,
+      maxLength: 40,
+      pattern: '^[A-Za-z][A-Za-z0-9_]*$',
+      description: 'Letters, digits and _; unique whatever the case',
+    }),
+    companyName: Type.String({ minLength: 1, maxLength: 200 }),
+    subdomain: Type.String({
+      minLength: 1,
+      maxLength: 63,
+      pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$',
+      description: 'DNS label',
+    }),
+    planCode: Type.String({ maxLength: 40, default: 'trial' }),
+    country: CountryCode,
+    currency: CurrencyCode,
+    chartTemplate: Type.Optional(oneOf(chartTemplateCodes)),
+    adminName: Type.String({ minLength: 1, maxLength: 200 }),
+    adminEmail: Email,
+    adminPassword: Type.Optional(
+      Type.String({
+        minLength: 8,
+        maxLength: 72,
+        description: 'Without it the answer carries a set-password link',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const CreatedTenant = Type.Object({
+  tenant: Tenant,
+  operationId: Type.String({ description: 'Poll /platform/operations/{id} while the status is 202' }),
+  setPasswordUrl: nullable(
+    Type.String({ description: 'Shown once, when no password was given; single use, 72 hours' }),
+  ),
+})
+
+export const createTenant = operation({
+  name: 'createTenant',
+  method: 'POST',
+  path: '/tenants',
+  summary: 'Create a tenant: 201 when ready, 202 with the operation to poll when it takes longer',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:create',
+  access: 'steps',
+  status: 201,
+  body: TenantBody,
+  data: CreatedTenant,
+  idempotent: true,
+})
+
+export const listTenants = operation({
+  name: 'listTenants',
+  method: 'GET',
+  path: '/tenants',
+  summary: 'Tenants, newest first',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:view',
+  access: 'read',
+  query: Type.Object(
+    {
+      ...pageQuery,
+      sort: Type.Optional(oneOf(['createdAt', 'tenantCode', 'companyName', 'status', 'planCode'])),
+      status: Type.Optional(oneOf(tenantStatuses)),
+      planCode: Type.Optional(Type.String({ maxLength: 40 })),
+    },
+    { additionalProperties: false },
+  ),
+  data: pageOf('tenants', Tenant),
+})
+
+export const getTenant = operation({
+  name: 'getTenant',
+  method: 'GET',
+  path: '/tenants/{id}',
+  summary: 'One tenant',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:view',
+  access: 'read',
+  params: IdParams,
+  data: Tenant,
+})
+
+const Reason = Type.String({ minLength: 3, maxLength: 500 })
+
+export const suspendTenant = operation({
+  name: 'suspendTenant',
+  method: 'POST',
+  path: '/tenants/{id}/suspend',
+  summary: 'Suspend a tenant: its sessions end and its requests are refused; its data stays',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:suspend',
+  access: 'write',
+  params: IdParams,
+  body: Type.Object({ reason: Reason }, { additionalProperties: false }),
+  data: Tenant,
+})
+
+export const activateTenant = operation({
+  name: 'activateTenant',
+  method: 'POST',
+  path: '/tenants/{id}/activate',
+  summary: 'Let a suspended tenant work again',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:suspend',
+  access: 'write',
+  params: IdParams,
+  body: Type.Optional(Type.Object({ reason: Type.Optional(Reason) }, { additionalProperties: false })),
+  data: Tenant,
+})
+
+const Option = Type.Object({ code: Type.String(), name: Type.String() })
+
+export const getTenantOptions = operation({
+  name: 'getTenantOptions',
+  method: 'GET',
+  path: '/tenant-options',
+  summary: 'What can be chosen when creating a tenant',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:view',
+  access: 'read',
+  data: Type.Object({
+    plans: Type.Array(Option),
+    countries: Type.Array(Option),
+    currencies: Type.Array(Option),
+    chartTemplates: Type.Array(
+      Type.Object({ code: Type.String(), name: Type.String(), description: Type.String() }),
+    ),
+  }),
+})

@@ -1,0 +1,195 @@
+/**
+ * Configuration by environment (SPEC 16), read once at start. Every problem is found before any is
+ * reported, so that an operator mends them in one go. Production is refused when unsafe.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+export const environments = ['development', 'test', 'production'] as const
+export const sslModes = ['disable', 'require', 'verify-full'] as const
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export const jwtAlgorithms = ['HS256', 'HS384', 'HS512'] as const
+
+export interface Configuration {
+  readonly environment: (typeof environments)[number]
+  /** undefined: run the embedded PostgreSQL in `dataDirectory`. */
+  readonly databaseUrl: string | undefined
+  readonly adminDatabaseUrl: string | undefined
+  readonly databaseSslMode: (typeof sslModes)[number]
+  readonly secretKey: string
+  readonly dataDirectory: string
+  readonly host: string
+  readonly port: number
+  /** Domain under which tenants have their subdomains. */
+  readonly baseDomain: string
+  /** Address printed in links; default: http://<baseDomain>:<port>. */
+  readonly publicUrl: string | undefined
+  readonly jwtAlgorithm: (typeof jwtAlgorithms)[number]
+  readonly accessTokenSeconds: number
+  readonly refreshTokenSeconds: number
+  readonly rememberedRefreshTokenSeconds: number
+  readonly sessionsPerUserMaximum: number
+  readonly logLevel: (typeof logLevels)[number]
+  readonly corsOrigins: readonly string[]
+  readonly operatorEmail: string
+  readonly operatorPassword: string | undefined
+  readonly readyDatabasesTarget: number
+  readonly connectionsMaximum: number
+  readonly connectionsPerTenantMaximum: number
+  readonly connectionWaitMs: number
+}
+
+export class ConfigurationError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`)
+    this.name = 'ConfigurationError'
+    this.problems = problems
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const SECRET_KEY_LENGTH_MINIMUM = 32
+const DAY_SECONDS = 86_400
+
+export function readConfiguration(environment: Environment): Configuration {
+  const reader = new Reader(environment)
+  const mode = reader.choice('ENVIRONMENT', environments, 'development')
+  const dataDirectory = resolve(reader.text('DATA_DIR') ?? '.data')
+  const baseDomain = reader.text('BASE_DOMAIN') ?? 'localhost'
+  checkUnusedUntilLater(reader)
+  const configuration: Configuration = {
+    environment: mode,
+    databaseUrl: reader.url('DATABASE_URL', ['postgres:', 'postgresql:']),
+    adminDatabaseUrl: reader.url('ADMIN_DATABASE_URL', ['postgres:', 'postgresql:']),
+    databaseSslMode: reader.choice('DB_SSL_MODE', sslModes, 'disable'),
+    secretKey: reader.text('SECRET_KEY') ?? '',
+    dataDirectory,
+    host: reader.text('HOST') ?? '0.0.0.0',
+    port: reader.integer('PORT', 3000, 0, 65_535),
+    baseDomain,
+    publicUrl: reader.url('PUBLIC_URL', ['http:', 'https:']),
+    jwtAlgorithm: reader.choice('JWT_ALGORITHM', jwtAlgorithms, 'HS256'),
+    accessTokenSeconds: reader.integer('ACCESS_TOKEN_SECONDS', DAY_SECONDS, 60, 7 * DAY_SECONDS),
+    refreshTokenSeconds: reader.integer('REFRESH_TOKEN_SECONDS', 7 * DAY_SECONDS, 60, 90 * DAY_SECONDS),
+    rememberedRefreshTokenSeconds: reader.integer(
+      'REMEMBERED_REFRESH_TOKEN_SECONDS',
+      30 * DAY_SECONDS,
+      60,
+      365 * DAY_SECONDS,
+    ),
+    sessionsPerUserMaximum: reader.integer('SESSIONS_PER_USER_MAXIMUM', 3, 1, 100),
+    logLevel: reader.choice('LOG_LEVEL', logLevels, mode === 'test' ? 'silent' : 'info'),
+    corsOrigins: reader.origins('CORS_ORIGINS'),
+    operatorEmail: reader.text('OPERATOR_EMAIL') ?? 'operator@example.com',
+    operatorPassword: reader.text('OPERATOR_PASSWORD'),
+    readyDatabasesTarget: reader.integer('READY_DATABASES', 3, 0, 100),
+    connectionsMaximum: reader.integer('CONNECTIONS_MAXIMUM', 60, 4, 10_000),
+    connectionsPerTenantMaximum: reader.integer('CONNECTIONS_PER_TENANT_MAXIMUM', 8, 1, 1_000),
+    connectionWaitMs: reader.integer('CONNECTION_WAIT_MS', 2_000, 100, 60_000),
+  }
+  checkSecretKey(configuration, reader)
+  if (mode === 'production') checkProduction(configuration, reader)
+  if (reader.problems.length > 0) throw new ConfigurationError(reader.problems)
+  if (configuration.secretKey) return configuration
+  return { ...configuration, secretKey: developmentSecretKey(dataDirectory) }
+}
+
+/** Settings of SPEC 16 whose users come in later issues are checked from the first day, so that a wrong one is not found late. */
+function checkUnusedUntilLater(reader: Reader): void {
+  reader.url('REDIS_URL', ['redis:', 'rediss:'])
+  reader.url('SENTRY_DSN', ['https:', 'http:'])
+  reader.url('SMTP_URL', ['smtp:', 'smtps:'])
+  reader.url('BACKUP_URL', ['file:', 's3:', 'https:', 'http:'])
+  reader.choice('RATE_LIMIT_ENABLED', ['true', 'false'], 'true')
+  reader.integer('RATE_LIMIT_PER_MINUTE', 60, 1, 1_000_000)
+}
+
+function checkSecretKey(configuration: Configuration, reader: Reader): void {
+  const { secretKey } = configuration
+  if (secretKey && secretKey.length < SECRET_KEY_LENGTH_MINIMUM) {
+    reader.problems.push(`SECRET_KEY: has ${secretKey.length} characters, needs ${SECRET_KEY_LENGTH_MINIMUM} or more`)
+  }
+}
+
+function checkProduction(configuration: Configuration, reader: Reader): void {
+  const refuse = (problem: string): number => reader.problems.push(problem)
+  if (!configuration.databaseUrl) refuse('DATABASE_URL: production needs a PostgreSQL server of its own')
+  if (!configuration.secretKey) refuse('SECRET_KEY: production needs one of 32 characters or more')
+  if (new Set(configuration.secretKey).size < 8 && configuration.secretKey.length >= SECRET_KEY_LENGTH_MINIMUM) {
+    refuse('SECRET_KEY: too regular to be a secret; make one with `openssl rand -base64 48`')
+  }
+  if (configuration.databaseSslMode === 'disable') {
+    refuse('DB_SSL_MODE: production needs `require` or `verify-full`')
+  }
+  if (configuration.corsOrigins.includes('*')) refuse('CORS_ORIGINS: `*` is refused in production')
+}
+
+/** A development machine gets a random key of its own, kept so that encrypted secrets stay readable. */
+function developmentSecretKey(dataDirectory: string): string {
+  const file = join(dataDirectory, 'secret-key')
+  mkdirSync(dataDirectory, { recursive: true })
+  try {
+    writeFileSync(file, randomBytes(48).toString('base64'), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return readFileSync(file, 'utf8').trim()
+}
+
+class Reader {
+  readonly problems: string[] = []
+  readonly #environment: Environment
+
+  constructor(environment: Environment) {
+    this.#environment = environment
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#environment[name]?.trim()
+    return value === '' ? undefined : value
+  }
+
+  choice<Value extends string>(name: string, values: readonly Value[], fallback: Value): Value {
+    const value = this.text(name)
+    if (value === undefined) return fallback
+    const found = values.find((candidate) => candidate === value)
+    if (found === undefined) this.problems.push(`${name}: "${value}" is none of ${values.join(', ')}`)
+    return found ?? fallback
+  }
+
+  integer(name: string, fallback: number, minimum: number, maximum: number): number {
+    const value = this.text(name)
+    if (value === undefined) return fallback
+    const number = Number(value)
+    if (/^\d+$/.test(value) && number >= minimum && number <= maximum) return number
+    this.problems.push(`${name}: "${value}" is no whole number from ${minimum} to ${maximum}`)
+    return fallback
+  }
+
+  /** The value itself is not repeated in the problem: addresses carry passwords. */
+  url(name: string, protocols: readonly string[]): string | undefined {
+    const value = this.text(name)
+    if (value === undefined) return undefined
+    const protocol = URL.canParse(value) ? new URL(value).protocol : undefined
+    if (protocol !== undefined && protocols.includes(protocol)) return value
+    this.problems.push(`${name}: is no address of the form ${protocols.map((p) => `${p}//…`).join(' or ')}`)
+    return undefined
+  }
+
+  origins(name: string): readonly string[] {
+    const origins = (this.text(name) ?? '')
+      .split(',')
+      .map((origin) => origin.trim())
+      .filter((origin) => origin !== '')
+    for (const origin of origins) {
+      if (origin !== '*' && (!URL.canParse(origin) || new URL(origin).origin !== origin)) {
+        this.problems.push(`${name}: "${origin}" is no origin such as https://app.example.com`)
+      }
+    }
+    return origins
+  }
+}

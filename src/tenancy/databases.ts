@@ -1,0 +1,196 @@
+/**
+ * Databases and roles on one PostgreSQL server: create, clone from a template, rename, drop. Every step
+ * may be repeated: what is already so is left so.
+ *
+ * Roles: `erp_migrator` owns every tenant database and its objects; `erp_tenant_runtime` (no login) holds
+ * the rights on the tables, granted once in the template and copied with it; each tenant has a login role
+ * that is a member of it and can connect to its own database only.
+ */
+import pg from 'pg'
+import { connect, type DatabaseAddress } from './pools.ts'
+import { scramVerifier, type Secrets } from './secrets.ts'
+
+export const MIGRATOR_ROLE = 'erp_migrator'
+export const RUNTIME_GROUP_ROLE = 'erp_tenant_runtime'
+const STATEMENT_TIMEOUT_MS = 60_000
+const CONNECT_TIMEOUT_MS = 10_000
+/** Key of the advisory lock under which server-wide objects are made: two starting processes take turns. */
+const SERVER_LOCK = 7_241_860_001
+
+const OBJECT_IN_USE = '55006'
+const DUPLICATE_DATABASE = '42P04'
+const DUPLICATE_OBJECT = '42710'
+const UNIQUE_VIOLATION = '23505'
+
+export class DatabaseServer {
+  readonly admin: DatabaseAddress
+  readonly #secrets: Secrets
+
+  constructor(admin: DatabaseAddress, secrets: Secrets) {
+    this.admin = admin
+    this.#secrets = secrets
+  }
+
+  /** The address of one database as the role that owns its objects. */
+  migratorAddress(database: string): DatabaseAddress {
+    return { ...this.admin, database, user: MIGRATOR_ROLE, password: this.#migratorPassword() }
+  }
+
+  runtimeAddress(database: string, role: string, password: string): DatabaseAddress {
+    return { ...this.admin, database, user: role, password }
+  }
+
+  #migratorPassword(): string {
+    return this.#secrets.derive('migrator-password').toString('base64url')
+  }
+
+  /** Makes the server-wide roles, and shuts the public doors of the standard databases. */
+  async prepare(): Promise<void> {
+    await this.withAdmin(async (client) => {
+      await client.query('SELECT pg_advisory_lock($1)', [SERVER_LOCK])
+      try {
+        await ensureRole(client, RUNTIME_GROUP_ROLE, 'NOLOGIN')
+        await ensureRole(client, MIGRATOR_ROLE, 'LOGIN')
+        const verifier = scramVerifier(this.#migratorPassword(), this.#secrets.derive('migrator-salt', 16))
+        await client.query(`ALTER ROLE ${MIGRATOR_ROLE} PASSWORD ${literal(verifier)}`)
+        await client.query(`GRANT ${MIGRATOR_ROLE} TO CURRENT_USER`)
+        await closePublicDoors(client)
+      } finally {
+        await client.query('SELECT pg_advisory_unlock($1)', [SERVER_LOCK])
+      }
+    })
+  }
+
+  async exists(database: string): Promise<boolean> {
+    return this.withAdmin(async (client) => {
+      const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database])
+      return rowCount === 1
+    })
+  }
+
+  async databaseNames(prefix: string): Promise<string[]> {
+    return this.withAdmin(async (client) => {
+      const { rows } = await client.query('SELECT datname FROM pg_database WHERE starts_with(datname, $1)', [prefix])
+      return rows.map((row: { datname: string }) => row.datname)
+    })
+  }
+
+  /** `template` undefined: an empty database. */
+  async create(database: string, template?: string, owner: string = MIGRATOR_ROLE): Promise<void> {
+    const from = template === undefined ? '' : `TEMPLATE ${identifier(template)}`
+    await this.withAdmin(async (client) => {
+      await retryWhileInUse(() => client.query(`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)} ${from}`))
+      await client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`)
+    })
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.withAdmin((client) =>
+      retryWhileInUse(() => client.query(`ALTER DATABASE ${identifier(from)} RENAME TO ${identifier(to)}`)),
+    )
+  }
+
+  async drop(database: string): Promise<void> {
+    await this.withAdmin((client) => client.query(`DROP DATABASE IF EXISTS ${identifier(database)} WITH (FORCE)`))
+  }
+
+  /** A tenant's login role; a repeated call sets the password again. */
+  async createRuntimeRole(role: string, password: string, connectionLimit: number): Promise<void> {
+    await this.withAdmin(async (client) => {
+      await ensureRole(client, role, 'LOGIN')
+      await client.query(
+        `ALTER ROLE ${identifier(role)} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION
+           CONNECTION LIMIT ${connectionLimit} PASSWORD ${literal(scramVerifier(password))};
+         ALTER ROLE ${identifier(role)} SET statement_timeout = '30s';
+         ALTER ROLE ${identifier(role)} SET lock_timeout = '10s';
+         ALTER ROLE ${identifier(role)} SET idle_in_transaction_session_timeout = '60s';
+         ALTER ROLE ${identifier(role)} SET jit = off;
+         GRANT ${RUNTIME_GROUP_ROLE} TO ${identifier(role)}`,
+      )
+    })
+  }
+
+  /** Opens the door of one database to one role, and to no other. */
+  async grantConnect(database: string, role: string): Promise<void> {
+    await this.withAdmin((client) =>
+      client.query(`GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(role)}`),
+    )
+  }
+
+  async dropRole(role: string): Promise<void> {
+    await this.withAdmin((client) => client.query(`DROP ROLE IF EXISTS ${identifier(role)}`))
+  }
+
+  async withAdmin<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+    return withClient(this.admin, work)
+  }
+}
+
+export async function withClient<Result>(
+  address: DatabaseAddress,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = await connect(address, CONNECT_TIMEOUT_MS)
+  try {
+    await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+export function addressOf(url: string, ssl: pg.ClientConfig['ssl']): DatabaseAddress {
+  const parsed = new URL(url)
+  return {
+    host: decodeURIComponent(parsed.hostname),
+    port: Number(parsed.port || 5432),
+    database: decodeURIComponent(parsed.pathname.slice(1)) || 'postgres',
+    user: decodeURIComponent(parsed.username),
+    password: decodeURIComponent(parsed.password),
+    ssl,
+  }
+}
+
+export function sslOf(mode: 'disable' | 'require' | 'verify-full'): pg.ClientConfig['ssl'] {
+  return mode === 'disable' ? false : { rejectUnauthorized: mode === 'verify-full' }
+}
+
+export const identifier = pg.escapeIdentifier
+export const literal = pg.escapeLiteral
+
+async function ensureRole(client: pg.Client, role: string, login: 'LOGIN' | 'NOLOGIN'): Promise<void> {
+  const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])
+  if (rowCount === 1) return
+  try {
+    await client.query(`CREATE ROLE ${identifier(role)} ${login}`)
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code !== DUPLICATE_OBJECT && code !== UNIQUE_VIOLATION) throw error
+  }
+}
+
+/**
+ * A tenant's role must reach nothing but its own database, so PUBLIC may not connect to the standard
+ * ones. An administrator who does not own them (a shared server) is left as is: `erp check` reports it.
+ */
+async function closePublicDoors(client: pg.Client): Promise<void> {
+  await client.query(`GRANT CONNECT ON DATABASE postgres TO CURRENT_USER`).catch(() => {})
+  for (const database of ['postgres', 'template1']) {
+    await client.query(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`).catch(() => {})
+  }
+}
+
+/** Copying or renaming waits until the last connection to the source is gone; autovacuum may be there too. */
+async function retryWhileInUse(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      const { code } = error as { code?: string }
+      if (code === DUPLICATE_DATABASE) return
+      if (code !== OBJECT_IN_USE || attempt === 20) throw error
+      await new Promise((resolve) => setTimeout(resolve, 25 * attempt))
+    }
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Handles: the only way to a database. A handle is one open transaction on one connection; a function
+ * that is given a TenantRead cannot write (the compiler says so, and so does PostgreSQL: the transaction
+ * is read-only), and no handle exists outside `gate.ts`.
+ */
+import type pg from 'pg'
+import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import type { Compilable, CompiledQuery } from 'kysely'
+import type { DB as PlatformSchema } from './schema/platform.ts'
+import type { DB as TenantSchema } from './schema/tenant.ts'
+
+/** Who acts, kept with every change they make. */
+export interface Actor {
+  readonly kind: 'user' | 'operator' | 'system'
+  readonly id: string | null
+  readonly requestId: string
+  readonly address: string | null
+}
+
+/** A statement prepared once per connection under its name: for the paths that run all day. */
+export interface Statement<Row> {
+  readonly name: string
+  readonly text: string
+  readonly row?: Row
+}
+
+export function statement<Row>(name: string, text: string): Statement<Row> {
+  return { name, text }
+}
+
+type Query<Row> = Compilable<Row> | CompiledQuery<Row>
+
+declare const side: unique symbol
+
+interface Handle<Side extends string> {
+  readonly [side]: Side
+  readonly actor: Actor
+  /** All rows of a query made with `platformSql`, `tenantSql` or kysely's `sql`. */
+  rows<Row>(query: Query<Row>): Promise<Row[]>
+  row<Row>(query: Query<Row>): Promise<Row | undefined>
+  /** The same for a named prepared statement. */
+  prepared<Row>(query: Statement<Row>, values: readonly unknown[]): Promise<Row[]>
+}
+
+interface Writing {
+  readonly writes: true
+  /** Number of rows a statement changed. */
+  run(query: Query<unknown>): Promise<number>
+}
+
+export interface PlatformRead extends Handle<'platform'> {}
+export interface PlatformTx extends PlatformRead, Writing {}
+
+export interface TenantScope {
+  readonly tenantId: string
+  readonly tenantCode: string
+  /** Row-level security shows this company only; null: none is needed (e.g. signing in). */
+  readonly companyId: string | null
+}
+
+export interface TenantRead extends Handle<'tenant'>, TenantScope {}
+export interface TenantTx extends TenantRead, Writing {}
+
+/**
+ * Query builders that know the tables and cannot reach a database: they only compile. What they make is
+ * executed by a handle, so a query without a handle does not exist.
+ */
+function compiler<Schema>(): Kysely<Schema> {
+  return new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+}
+
+export const platformSql = compiler<PlatformSchema>()
+export const tenantSql = compiler<TenantSchema>()
+
+/** What gate.ts makes; every handle type is a view of it. */
+export class Transaction implements Writing {
+  declare readonly [side]: never
+  readonly writes = true
+  readonly actor: Actor
+  readonly tenantId: string
+  readonly tenantCode: string
+  readonly companyId: string | null
+  readonly #client: pg.Client
+  readonly #usePreparedStatements: boolean
+  #ended = false
+
+  constructor(client: pg.Client, actor: Actor, scope: TenantScope | null, usePreparedStatements: boolean) {
+    this.#client = client
+    this.#usePreparedStatements = usePreparedStatements
+    this.actor = actor
+    this.tenantId = scope?.tenantId ?? ''
+    this.tenantCode = scope?.tenantCode ?? ''
+    this.companyId = scope?.companyId ?? null
+  }
+
+  async rows<Row>(query: Query<Row>): Promise<Row[]> {
+    return (await this.#send(compiled(query))).rows as Row[]
+  }
+
+  async row<Row>(query: Query<Row>): Promise<Row | undefined> {
+    return (await this.rows(query))[0]
+  }
+
+  async run(query: Query<unknown>): Promise<number> {
+    return (await this.#send(compiled(query))).rowCount ?? 0
+  }
+
+  async prepared<Row>(query: Statement<Row>, values: readonly unknown[]): Promise<Row[]> {
+    const name = this.#usePreparedStatements ? { name: query.name } : {}
+    return (await this.#send({ ...name, text: query.text, values: values as unknown[] })).rows as Row[]
+  }
+
+  /** After this the handle refuses: a promise left behind cannot write into someone else's transaction. */
+  end(): void {
+    this.#ended = true
+  }
+
+  #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    if (this.#ended) return Promise.reject(new Error('This transaction has ended; its handle is of no use'))
+    return this.#client.query(query)
+  }
+}
+
+function compiled(query: Query<unknown>): pg.QueryConfig {
+  const { sql, parameters } = 'compile' in query ? query.compile() : query
+  return { text: sql, values: parameters as unknown[] }
+}
