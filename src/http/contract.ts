@@ -9,7 +9,7 @@
  * - access: 'read' gets a read-only transaction, 'write' a read-write one, 'steps' a door that opens
  *   several short ones (for work that must not hold a transaction, such as hashing a password)
  */
-import { Type, type Static, type TObject, type TSchema } from 'typebox'
+import { Type, type Static, type TEnum, type TObject, type TSchema } from 'typebox'
 
 export type Audience = 'platform' | 'tenant'
 export type Access = 'read' | 'write' | 'steps'
@@ -78,8 +78,11 @@ export function nullable<Schema extends TSchema>(schema: Schema) {
   return Type.Union([schema, Type.Null()])
 }
 
-export function oneOf<const Values extends readonly string[]>(values: Values, description?: string) {
-  return Type.Enum([...values] as unknown as [...Values], description ? { description } : {})
+export function oneOf<const Values extends readonly string[]>(
+  values: Values,
+  description?: string,
+): TEnum<[...Values]> {
+  return Type.Enum<[...Values]>([...values], description === undefined ? {} : { description })
 }
 
 export const PAGE_LIMIT_MAXIMUM = 200

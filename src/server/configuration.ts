@@ -44,7 +44,9 @@ export class ConfigurationError extends Error {
   readonly problems: readonly string[]
 
   constructor(problems: readonly string[]) {
-    super(`The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`)
+    super(
+      `The configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    )
     this.name = 'ConfigurationError'
     this.problems = problems
   }
@@ -111,7 +113,9 @@ function checkUnusedUntilLater(reader: Reader): void {
 function checkSecretKey(configuration: Configuration, reader: Reader): void {
   const { secretKey } = configuration
   if (secretKey && secretKey.length < SECRET_KEY_LENGTH_MINIMUM) {
-    reader.problems.push(`SECRET_KEY: has ${secretKey.length} characters, needs ${SECRET_KEY_LENGTH_MINIMUM} or more`)
+    reader.problems.push(
+      `SECRET_KEY: has ${secretKey.length} characters, needs ${SECRET_KEY_LENGTH_MINIMUM} or more`,
+    )
   }
 }
 
@@ -119,7 +123,10 @@ function checkProduction(configuration: Configuration, reader: Reader): void {
   const refuse = (problem: string): number => reader.problems.push(problem)
   if (!configuration.databaseUrl) refuse('DATABASE_URL: production needs a PostgreSQL server of its own')
   if (!configuration.secretKey) refuse('SECRET_KEY: production needs one of 32 characters or more')
-  if (new Set(configuration.secretKey).size < 8 && configuration.secretKey.length >= SECRET_KEY_LENGTH_MINIMUM) {
+  if (
+    new Set(configuration.secretKey).size < 8 &&
+    configuration.secretKey.length >= SECRET_KEY_LENGTH_MINIMUM
+  ) {
     refuse('SECRET_KEY: too regular to be a secret; make one with `openssl rand -base64 48`')
   }
   if (configuration.databaseSslMode === 'disable') {

@@ -6,9 +6,10 @@
  * the rights on the tables, granted once in the template and copied with it; each tenant has a login role
  * that is a member of it and can connect to its own database only.
  */
-import pg from 'pg'
+import type pg from 'pg'
 import { connect, type DatabaseAddress } from './pools.ts'
 import { scramVerifier, type Secrets } from './secrets.ts'
+import { identifier, literal } from './sql-text.ts'
 
 export const MIGRATOR_ROLE = 'erp_migrator'
 export const RUNTIME_GROUP_ROLE = 'erp_tenant_runtime'
@@ -70,7 +71,9 @@ export class DatabaseServer {
 
   async databaseNames(prefix: string): Promise<string[]> {
     return this.withAdmin(async (client) => {
-      const { rows } = await client.query('SELECT datname FROM pg_database WHERE starts_with(datname, $1)', [prefix])
+      const { rows } = await client.query('SELECT datname FROM pg_database WHERE starts_with(datname, $1)', [
+        prefix,
+      ])
       return rows.map((row: { datname: string }) => row.datname)
     })
   }
@@ -79,7 +82,9 @@ export class DatabaseServer {
   async create(database: string, template?: string, owner: string = MIGRATOR_ROLE): Promise<void> {
     const from = template === undefined ? '' : `TEMPLATE ${identifier(template)}`
     await this.withAdmin(async (client) => {
-      await retryWhileInUse(() => client.query(`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)} ${from}`))
+      await retryWhileInUse(() =>
+        client.query(`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)} ${from}`),
+      )
       await client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`)
     })
   }
@@ -91,7 +96,9 @@ export class DatabaseServer {
   }
 
   async drop(database: string): Promise<void> {
-    await this.withAdmin((client) => client.query(`DROP DATABASE IF EXISTS ${identifier(database)} WITH (FORCE)`))
+    await this.withAdmin((client) =>
+      client.query(`DROP DATABASE IF EXISTS ${identifier(database)} WITH (FORCE)`),
+    )
   }
 
   /** A tenant's login role; a repeated call sets the password again. */
@@ -154,9 +161,6 @@ export function addressOf(url: string, ssl: pg.ClientConfig['ssl']): DatabaseAdd
 export function sslOf(mode: 'disable' | 'require' | 'verify-full'): pg.ClientConfig['ssl'] {
   return mode === 'disable' ? false : { rejectUnauthorized: mode === 'verify-full' }
 }
-
-export const identifier = pg.escapeIdentifier
-export const literal = pg.escapeLiteral
 
 async function ensureRole(client: pg.Client, role: string, login: 'LOGIN' | 'NOLOGIN'): Promise<void> {
   const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])

@@ -5,7 +5,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { arch, platform } from 'node:process'
@@ -112,7 +121,10 @@ async function startPostmaster(
 ): Promise<number> {
   rmSync(join(data, 'postmaster.pid'), { force: true }) // livePostmaster() found nobody behind it
   const port = await freePort()
-  const settings = [...SETTINGS, ...(options.settings ?? []), `port=${port}`].flatMap((setting) => ['-c', setting])
+  const settings = [...SETTINGS, ...(options.settings ?? []), `port=${port}`].flatMap((setting) => [
+    '-c',
+    setting,
+  ])
   const command = runner(binary('postgres'), ['-D', data, ...settings])
   const log = openSync(join(directory, 'postgres.log'), 'a')
   // Detached: Ctrl-C in the terminal reaches us first, and we stop it when our work is done.
@@ -137,7 +149,9 @@ async function waitUntilAnswering(adminUrl: string, data: string, timeoutMs: num
     } catch (error) {
       await client.end().catch(() => {})
       if (Date.now() > deadline) {
-        throw new Error(`The embedded PostgreSQL in ${data} does not answer; see postgres.log there`, { cause: error })
+        throw new Error(`The embedded PostgreSQL in ${data} does not answer; see postgres.log there`, {
+          cause: error,
+        })
       }
       await sleep(50)
     }

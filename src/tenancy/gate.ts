@@ -85,13 +85,29 @@ export class Gate {
   ): Promise<Result> {
     const scope = { tenantId: location.tenantId, tenantCode: location.tenantCode, companyId }
     const { tenantPools } = this.#options
-    return this.#transact(mode, tenantPools, location.tenantId, location.address, actor, scope, work as Work<Result>)
+    return this.#transact(
+      mode,
+      tenantPools,
+      location.tenantId,
+      location.address,
+      actor,
+      scope,
+      work as Work<Result>,
+    )
   }
 
   #inPlatform<Result>(mode: Mode, actor: Actor, work: (tx: PlatformTx) => Promise<Result>): Promise<Result> {
     const { platformPools, platformAddress } = this.#options
     const address = (): Promise<DatabaseAddress> => Promise.resolve(platformAddress)
-    return this.#transact(mode, platformPools, PLATFORM, address, actor, null, work as unknown as Work<Result>)
+    return this.#transact(
+      mode,
+      platformPools,
+      PLATFORM,
+      address,
+      actor,
+      null,
+      work as unknown as Work<Result>,
+    )
   }
 
   async #transact<Result>(
@@ -149,7 +165,8 @@ async function rolledBack(client: pg.Client): Promise<boolean> {
 function translated(error: unknown): unknown {
   if (error instanceof Problem) return error
   const { code } = error as { code?: string }
-  const passing = isConnectionLoss(error) || code === '57014' || code === '55P03' || code === '40P01' || code === '53100'
+  const passing =
+    isConnectionLoss(error) || code === '57014' || code === '55P03' || code === '40P01' || code === '53100'
   if (!passing) return error
   return new Problem(problems.unavailable, { retryAfterSeconds: 1, cause: error })
 }

@@ -43,7 +43,11 @@ export async function migrate(address: DatabaseAddress, set: MigrationSet): Prom
   return run(address, set, 'up', Number.MAX_SAFE_INTEGER)
 }
 
-export async function rollBack(address: DatabaseAddress, set: MigrationSet, count: number): Promise<MigrationOutcome> {
+export async function rollBack(
+  address: DatabaseAddress,
+  set: MigrationSet,
+  count: number,
+): Promise<MigrationOutcome> {
   return run(address, set, 'down', count)
 }
 

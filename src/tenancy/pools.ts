@@ -9,11 +9,24 @@ import pg from 'pg'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Problem, problems } from '../kernel/problem.ts'
 
-/** Days, instants and exact numbers stay text: a Date or a float would bend them. */
-const textTypes = new Set([pg.types.builtins.DATE, pg.types.builtins.TIMESTAMPTZ, pg.types.builtins.NUMERIC])
+/**
+ * Days and exact numbers stay text: a Date or a float would bend them. Instants become ISO 8601 in UTC with
+ * their microseconds, which is also what a row's version (ETag) is made of.
+ */
+const parsers = new Map<number, (text: string) => unknown>([
+  [pg.types.builtins.DATE, String],
+  [pg.types.builtins.NUMERIC, String],
+  [pg.types.builtins.INT8, Number],
+  [pg.types.builtins.TIMESTAMPTZ, instantOf],
+])
 const types = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    textTypes.has(oid) ? String : oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    parsers.get(oid) ?? (pg.types.getTypeParser as (oid: number, format?: string) => unknown)(oid, format),
+} as pg.CustomTypesConfig
+
+function instantOf(text: string): string {
+  if (text.endsWith('+00')) return `${text.slice(0, 10)}T${text.slice(11, -3)}Z`
+  return new Date(text).toISOString()
 }
 
 export interface DatabaseAddress {
@@ -75,7 +88,8 @@ export class ConnectionPools {
     const ready = pool.idle.pop()
     if (ready) return ready.client
     if (this.#claimRoom(pool)) return this.#open(pool)
-    if (pool.waiters.length >= this.#limits.waitersPerDatabaseMaximum) throw unavailable('too many are waiting')
+    if (pool.waiters.length >= this.#limits.waitersPerDatabaseMaximum)
+      throw unavailable('too many are waiting')
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         pool.waiters.splice(pool.waiters.indexOf(waiter), 1)

@@ -3,7 +3,15 @@
  * and encryption at rest with AES-256-GCM. A sealed text names the key it was sealed with, so that the
  * master key can be rotated.
  */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, pbkdf2Sync, createHmac, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  hkdfSync,
+  pbkdf2Sync,
+  createHmac,
+  randomBytes,
+} from 'node:crypto'
 
 export class Secrets {
   readonly #keyId: string
@@ -26,13 +34,18 @@ export class Secrets {
     const cipher = createCipheriv('aes-256-gcm', this.#sealingKey, nonce)
     cipher.setAAD(Buffer.from(context))
     const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
-    return ['v1', this.#keyId, Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')].join('.')
+    return [
+      'v1',
+      this.#keyId,
+      Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url'),
+    ].join('.')
   }
 
   open(sealed: string, context: string): string {
     const [version, keyId, payload] = sealed.split('.')
     if (version !== 'v1' || payload === undefined) throw new Error('This is no sealed text')
-    if (keyId !== this.#keyId) throw new Error(`Sealed with key ${keyId}, but SECRET_KEY is key ${this.#keyId}`)
+    if (keyId !== this.#keyId)
+      throw new Error(`Sealed with key ${keyId}, but SECRET_KEY is key ${this.#keyId}`)
     const bytes = Buffer.from(payload, 'base64url')
     const decipher = createDecipheriv('aes-256-gcm', this.#sealingKey, bytes.subarray(0, 12))
     decipher.setAAD(Buffer.from(context))

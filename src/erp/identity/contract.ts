@@ -77,7 +77,7 @@ export const logout = operation({
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'signed-in',
-  access: 'write',
+  access: 'steps',
   data: Nothing,
 })
 

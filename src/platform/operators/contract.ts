@@ -59,7 +59,7 @@ export const operatorLogout = operation({
   tag: 'Operators',
   audience: 'platform',
   permission: 'signed-in',
-  access: 'write',
+  access: 'steps',
   data: Nothing,
 })
 

@@ -1,0 +1,241 @@
+/**
+ * The command runner: carries out one request in the kind of transaction its contract asks for, with
+ * idempotency, and joins postings that arrive together into one transaction.
+ *
+ * Why join them: entries of one company queue for its gapless number anyway, and each transaction costs a
+ * flush and some round trips. While one group is being committed the next one gathers; nobody waits for a
+ * timer. One request alone is a group of one.
+ */
+import { Problem } from '../kernel/problem.ts'
+import type { Gate, TenantLocation } from '../tenancy/gate.ts'
+import type { PlatformTx, TenantTx } from '../tenancy/handles.ts'
+import type { Operation } from './contract.ts'
+import { KeyTakenMeanwhile, saveAnswers, savedAnswers, type IdempotencyClaim } from './idempotency.ts'
+import type { Handler, RequestContext, Route, TenantContext } from './route.ts'
+
+export interface Command {
+  readonly route: Route
+  readonly input: { params: unknown; query: unknown; body: unknown }
+  readonly context: RequestContext
+  readonly tenant: TenantLocation | undefined
+  readonly claim: IdempotencyClaim | undefined
+}
+
+export interface Answer {
+  readonly status: number
+  readonly data: unknown
+  readonly message: string | undefined
+}
+
+const GROUP_MAXIMUM = 64
+
+export class CommandRunner {
+  readonly #gate: Gate
+  readonly #groups = new Map<string, Group>()
+
+  constructor(gate: Gate) {
+    this.#gate = gate
+  }
+
+  run(command: Command): Promise<Answer> {
+    const { route, tenant } = command
+    if (tenant && route.grouping?.applies(command.input as never)) return this.#joined(command, tenant)
+    return this.#alone(command)
+  }
+
+  async #alone(command: Command): Promise<Answer> {
+    try {
+      return await this.#once(command)
+    } catch (error) {
+      if (error instanceof KeyTakenMeanwhile) return this.#once(command) // now its answer is there
+      throw error
+    }
+  }
+
+  #once(command: Command): Promise<Answer> {
+    const { route, tenant, context } = command
+    if (route.operation.access === 'steps') return this.#inSteps(command)
+    if (tenant) {
+      const companyId = context.principal?.companyId ?? null
+      return route.operation.access === 'read'
+        ? this.#gate.readTenant(tenant, companyId, context.actor, (tx) => handled(command, tx))
+        : this.#gate.writeTenant(tenant, companyId, context.actor, (tx) =>
+            withIdempotency(command, tx, 'core'),
+          )
+    }
+    return route.operation.access === 'read'
+      ? this.#gate.readPlatform(context.actor, (tx) => handled(command, tx))
+      : this.#gate.writePlatform(context.actor, (tx) => withIdempotency(command, tx, 'platform'))
+  }
+
+  /** Several short transactions: the answer is saved after the work, which must be safe to repeat by itself. */
+  async #inSteps(command: Command): Promise<Answer> {
+    const { tenant, context, claim } = command
+    if (tenant) {
+      const companyId = context.principal?.companyId ?? null
+      return handled(command, {
+        read: (work: never) => this.#gate.readTenant(tenant, companyId, context.actor, work),
+        write: (work: never) => this.#gate.writeTenant(tenant, companyId, context.actor, work),
+      })
+    }
+    if (claim) {
+      const [saved] = await this.#gate.writePlatform(context.actor, (tx) =>
+        savedAnswers(tx, 'platform', [claim]),
+      )
+      if (saved instanceof Problem) throw saved
+      if (saved) return { ...saved, message: undefined }
+    }
+    const answer = await handled(command, {
+      read: (work: never) => this.#gate.readPlatform(context.actor, work),
+      write: (work: never) => this.#gate.writePlatform(context.actor, work),
+    })
+    if (claim && answer.status === 201) {
+      await this.#gate
+        .writePlatform(context.actor, (tx) => saveAnswers(tx, 'platform', [{ ...claim, ...answer }]))
+        .catch((error: unknown) => {
+          if (!(error instanceof KeyTakenMeanwhile)) throw error
+        })
+    }
+    return answer
+  }
+
+  // ---- groups ------------------------------------------------------------------------------------------
+
+  #joined(command: Command, tenant: TenantLocation): Promise<Answer> {
+    const companyId = command.context.principal?.companyId ?? ''
+    const key = `${tenant.tenantId}/${companyId}/${command.route.operation.name}`
+    return new Promise((resolve, reject) => {
+      const group = this.#groups.get(key) ?? { waiting: [], isRunning: false }
+      this.#groups.set(key, group)
+      group.waiting.push({ command, resolve, reject })
+      if (!group.isRunning) void this.#drain(key, group, tenant)
+    })
+  }
+
+  async #drain(key: string, group: Group, tenant: TenantLocation): Promise<void> {
+    group.isRunning = true
+    while (group.waiting.length > 0) {
+      const members = group.waiting.splice(0, GROUP_MAXIMUM)
+      await this.#together(members, tenant)
+    }
+    this.#groups.delete(key)
+  }
+
+  async #together(members: readonly Member[], tenant: TenantLocation): Promise<void> {
+    const [first] = members
+    if (!first) return
+    const { context } = first.command
+    // Two requests with one key must not meet in one transaction: the later ones go alone, afterwards.
+    const [together, later] = splitByKey(members)
+    try {
+      const answers = await this.#gate.writeTenant(
+        tenant,
+        context.principal?.companyId ?? null,
+        context.actor,
+        (tx) => handledTogether(tx, together),
+      )
+      for (const [index, member] of together.entries()) settle(member, answers[index])
+    } catch (error) {
+      if (together.length === 1 && !(error instanceof KeyTakenMeanwhile)) first.reject(error)
+      else await this.#oneByOne(together)
+    }
+    await this.#oneByOne(later)
+  }
+
+  async #oneByOne(members: readonly Member[]): Promise<void> {
+    for (const member of members) await this.#alone(member.command).then(member.resolve, member.reject)
+  }
+}
+
+interface Member {
+  readonly command: Command
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Group {
+  readonly waiting: Member[]
+  isRunning: boolean
+}
+
+function splitByKey(members: readonly Member[]): [Member[], Member[]] {
+  const seen = new Set<string>()
+  const together: Member[] = []
+  const later: Member[] = []
+  for (const member of members) {
+    const { claim } = member.command
+    const key = claim && `${claim.scope}/${claim.key}`
+    if (key !== undefined && seen.has(key)) later.push(member)
+    else together.push(member)
+    if (key !== undefined) seen.add(key)
+  }
+  return [together, later]
+}
+
+function settle(member: Member, answer: Answer | Problem | undefined): void {
+  if (answer instanceof Problem) member.reject(answer)
+  else if (answer) member.resolve(answer)
+  else member.reject(new Error('A grouped handler must answer every member'))
+}
+
+async function handledTogether(tx: TenantTx, members: readonly Member[]): Promise<(Answer | Problem)[]> {
+  const commands = members.map(({ command }) => command)
+  const saved = await savedAnswers(tx, 'core', commands.map(({ claim }) => claim)) // prettier-ignore
+  const fresh = commands.filter((_, index) => saved[index] === undefined)
+  const grouping = fresh[0]?.route.grouping
+  const results = grouping ? await grouping.handle(tx, fresh as never) : []
+  const answers = new Map<Command, Answer | Problem>()
+  for (const [index, command] of fresh.entries()) {
+    const result = results[index]
+    answers.set(command, result instanceof Problem ? result : answerOf(command, result))
+  }
+  await saveAnswers(
+    tx,
+    'core',
+    fresh.flatMap((command) => {
+      const answer = answers.get(command)
+      return command.claim && answer && !(answer instanceof Problem) ? [{ ...command.claim, ...answer }] : []
+    }),
+  )
+  return commands.map((command, index) => {
+    const before = saved[index]
+    if (before instanceof Problem) return before
+    return before ? { ...before, message: undefined } : (answers.get(command) as Answer | Problem)
+  })
+}
+
+async function withIdempotency(
+  command: Command,
+  tx: TenantTx | PlatformTx,
+  schema: 'core' | 'platform',
+): Promise<Answer> {
+  const { claim } = command
+  if (!claim) return handled(command, tx)
+  const [saved] = await savedAnswers(tx, schema, [claim])
+  if (saved instanceof Problem) throw saved
+  if (saved) return { ...saved, message: undefined }
+  const answer = await handled(command, tx)
+  await saveAnswers(tx, schema, [{ ...claim, ...answer }])
+  return answer
+}
+
+async function handled(command: Command, database: unknown): Promise<Answer> {
+  const handle = command.route.handle as unknown as (
+    database: unknown,
+    input: Command['input'],
+    context: RequestContext | TenantContext,
+  ) => ReturnType<Handler<Operation>>
+  const { tenant, context } = command
+  const data = await handle(database, command.input, tenant ? { ...context, tenant } : context)
+  return answerOf(command, data)
+}
+
+function answerOf(command: Command, data: unknown): Answer {
+  const { operation } = command.route
+  const { answer } = command.context
+  return {
+    status: answer.status ?? operation.status ?? 200,
+    data,
+    message: answer.message ?? operation.message,
+  }
+}

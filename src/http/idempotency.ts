@@ -1,0 +1,107 @@
+/**
+ * Idempotency-Key: the same key and request gets the first answer again. The answer is written in the
+ * transaction that did the work, so a crash leaves either both or neither; of two requests with one key
+ * at the same moment, the unique index lets one through and the other is given its answer.
+ */
+import { createHash } from 'node:crypto'
+import { Problem, problems, validationProblem } from '../kernel/problem.ts'
+import { statement, type PlatformTx, type TenantTx } from '../tenancy/handles.ts'
+import type { Operation } from './contract.ts'
+
+export interface IdempotencyClaim {
+  /** Who the key belongs to: another user's same key is another key. */
+  readonly scope: string
+  readonly key: string
+  readonly operation: string
+  readonly requestHash: Buffer
+}
+
+export interface SavedAnswer {
+  readonly status: number
+  readonly data: unknown
+}
+
+interface SavedRow {
+  scope: string
+  key: string
+  operation: string
+  request_hash: Buffer
+  status: number
+  response: string
+}
+
+export class KeyTakenMeanwhile extends Error {}
+
+const KEY = /^[\x21-\x7e]{1,200}$/
+
+export function idempotencyClaim(
+  operation: Operation,
+  header: string | undefined,
+  scope: string,
+  request: unknown,
+): IdempotencyClaim | undefined {
+  if (!operation.idempotent || header === undefined) return undefined
+  if (!KEY.test(header)) {
+    const message = 'Idempotency-Key must be 1 to 200 visible ASCII characters'
+    throw validationProblem([{ field: 'Idempotency-Key', code: 'FORMAT', message }])
+  }
+  const requestHash = createHash('sha256').update(operation.name).update(JSON.stringify(request)).digest()
+  return { scope, key: header, operation: operation.name, requestHash }
+}
+
+/** Answers already given, in the order of the claims. A key that was used with another request is refused. */
+export async function savedAnswers(
+  tx: TenantTx | PlatformTx,
+  schema: 'core' | 'platform',
+  claims: readonly (IdempotencyClaim | undefined)[],
+): Promise<(SavedAnswer | Problem | undefined)[]> {
+  const present = claims.filter((claim) => claim !== undefined)
+  if (present.length === 0) return claims.map(() => undefined)
+  const rows = await tx.prepared(SELECT[schema], [
+    present.map(({ scope }) => scope),
+    present.map(({ key }) => key),
+  ])
+  return claims.map((claim) => {
+    const row = claim && rows.find(({ scope, key }) => scope === claim.scope && key === claim.key)
+    if (!claim || !row) return undefined
+    if (!claim.requestHash.equals(row.request_hash)) return new Problem(problems.idempotencyMismatch)
+    return { status: row.status, data: JSON.parse(row.response) as unknown }
+  })
+}
+
+export async function saveAnswers(
+  tx: TenantTx | PlatformTx,
+  schema: 'core' | 'platform',
+  answers: readonly (IdempotencyClaim & { status: number; data: unknown })[],
+): Promise<void> {
+  if (answers.length === 0) return
+  const saved = await tx.prepared(INSERT[schema], [
+    answers.map(({ scope }) => scope),
+    answers.map(({ key }) => key),
+    answers.map(({ operation }) => operation),
+    answers.map(({ requestHash }) => requestHash),
+    answers.map(({ status }) => status),
+    answers.map(({ data }) => JSON.stringify(data)),
+  ])
+  if (saved.length !== answers.length) throw new KeyTakenMeanwhile()
+}
+
+const SELECT = { core: select('core'), platform: select('platform') }
+const INSERT = { core: insert('core'), platform: insert('platform') }
+
+function select(schema: 'core' | 'platform') {
+  return statement<SavedRow>(
+    'idempotency-select',
+    `SELECT scope, key, operation, request_hash, status, response FROM ${schema}.idempotency_key
+     WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+  )
+}
+
+function insert(schema: 'core' | 'platform') {
+  return statement<{ id: string }>(
+    'idempotency-insert',
+    `INSERT INTO ${schema}.idempotency_key (scope, key, operation, request_hash, status, response)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::text[])
+     ON CONFLICT (scope, key) DO NOTHING RETURNING id`,
+  )
+}

@@ -1,0 +1,91 @@
+/**
+ * A route joins an operation's contract with the function that carries it out. The function's first
+ * argument is its only database: a transaction of the kind the contract asks for, or a door that opens
+ * several short ones.
+ */
+import type { Actor, PlatformRead, PlatformTx, TenantRead, TenantTx } from '../tenancy/handles.ts'
+import type { TenantLocation } from '../tenancy/gate.ts'
+import type { Problem } from '../kernel/problem.ts'
+import type { DataOf, InputOf, Operation } from './contract.ts'
+
+/** Who is signed in, as the token and its session say. */
+export interface Principal {
+  readonly kind: 'user' | 'operator'
+  readonly id: string
+  readonly sessionId: string
+  readonly companyId: string | null
+  readonly permissions: ReadonlySet<string>
+}
+
+export interface RequestContext {
+  readonly actor: Actor
+  /** undefined only where the permission is 'anonymous'. */
+  readonly principal: Principal | undefined
+  readonly now: Date
+  readonly userAgent: string | null
+  readonly ifMatch: string | undefined
+  readonly newId: () => string
+  /** What the handler may say about its answer beside the data. */
+  readonly answer: { status?: number; message?: string }
+}
+
+export interface TenantContext extends RequestContext {
+  readonly tenant: TenantLocation
+}
+
+export interface TenantDoor {
+  read<Result>(work: (tx: TenantRead) => Promise<Result>): Promise<Result>
+  write<Result>(work: (tx: TenantTx) => Promise<Result>): Promise<Result>
+}
+
+export interface PlatformDoor {
+  read<Result>(work: (tx: PlatformRead) => Promise<Result>): Promise<Result>
+  write<Result>(work: (tx: PlatformTx) => Promise<Result>): Promise<Result>
+}
+
+type Choice<A, Read, Write, Steps> = A extends 'read' ? Read : A extends 'write' ? Write : Steps
+type DatabaseOf<O extends Operation> = O['audience'] extends 'tenant'
+  ? Choice<O['access'], TenantRead, TenantTx, TenantDoor>
+  : Choice<O['access'], PlatformRead, PlatformTx, PlatformDoor>
+type ContextOf<O extends Operation> = O['audience'] extends 'tenant' ? TenantContext : RequestContext
+
+export type Handler<O extends Operation> = (
+  database: DatabaseOf<O>,
+  input: InputOf<O>,
+  context: ContextOf<O>,
+) => Promise<DataOf<O>>
+
+export interface GroupMember<O extends Operation> {
+  readonly input: InputOf<O>
+  readonly context: ContextOf<O>
+}
+
+/**
+ * Carries out several requests of one company in one transaction. A request that is refused gets its
+ * Problem as a value, so that the others stand; anything thrown undoes the group, and each is tried alone.
+ */
+export interface Grouping<O extends Operation> {
+  readonly applies: (input: InputOf<O>) => boolean
+  readonly handle: (
+    tx: TenantTx,
+    members: readonly GroupMember<O>[],
+  ) => Promise<readonly (DataOf<O> | Problem)[]>
+}
+
+export interface Route {
+  readonly operation: Operation
+  readonly handle: Handler<Operation>
+  readonly grouping: Grouping<Operation> | undefined
+}
+
+export function implement<O extends Operation>(
+  operation: O,
+  handle: Handler<O>,
+  grouping?: Grouping<O>,
+): Route {
+  return {
+    operation,
+    handle: handle as unknown as Handler<Operation>,
+    grouping: grouping as unknown as Grouping<Operation> | undefined,
+  }
+}

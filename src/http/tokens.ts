@@ -1,0 +1,92 @@
+/**
+ * Access tokens (JWT, RFC 7519) and refresh tokens. Only the configured algorithm is accepted, and an
+ * operator's token is of no use at a tenant's door nor the other way round (`aud`).
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { BoundedCache } from '../kernel/bounded-cache.ts'
+import { Problem, problems } from '../kernel/problem.ts'
+
+export type TokenAudience = 'tenant' | 'operator'
+
+export interface TokenClaims {
+  readonly userId: string
+  readonly email: string
+  readonly roleId: string
+  readonly tenantId: string
+  readonly companyId: string
+  readonly sessionId: string
+}
+
+export interface TokenOptions {
+  readonly key: Uint8Array
+  readonly algorithm: string
+  readonly accessTokenSeconds: number
+}
+
+const ISSUER = 'solution-erp'
+const VERIFIED_TOKENS_MAXIMUM = 20_000
+const UUID_LENGTH = 36
+
+export class Tokens {
+  readonly accessTokenSeconds: number
+  readonly #options: TokenOptions
+  /** Verifying a signature again and again for one token is most of what authentication would cost. */
+  readonly #verified = new BoundedCache<
+    string,
+    { claims: TokenClaims; audience: string; expiresAtMs: number }
+  >(VERIFIED_TOKENS_MAXIMUM)
+
+  constructor(options: TokenOptions) {
+    this.#options = options
+    this.accessTokenSeconds = options.accessTokenSeconds
+  }
+
+  sign(audience: TokenAudience, claims: TokenClaims, now: Date): Promise<string> {
+    const issuedAt = Math.floor(now.getTime() / 1000)
+    return new SignJWT({ ...claims })
+      .setProtectedHeader({ alg: this.#options.algorithm, typ: 'JWT' })
+      .setIssuer(ISSUER)
+      .setSubject(claims.userId)
+      .setAudience(audience)
+      .setIssuedAt(issuedAt)
+      .setExpirationTime(issuedAt + this.#options.accessTokenSeconds)
+      .sign(this.#options.key)
+  }
+
+  async verify(audience: TokenAudience, token: string): Promise<TokenClaims> {
+    const known = this.#verified.get(token)
+    if (known && known.audience === audience && known.expiresAtMs > Date.now()) return known.claims
+    try {
+      const { payload } = await jwtVerify(token, this.#options.key, {
+        algorithms: [this.#options.algorithm],
+        issuer: ISSUER,
+        audience,
+        requiredClaims: ['exp', 'sub', 'sessionId'],
+      })
+      const claims = payload as unknown as TokenClaims
+      this.#verified.set(token, { claims, audience, expiresAtMs: (payload.exp ?? 0) * 1000 })
+      return claims
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw new Problem(problems.tokenExpired)
+      throw new Problem(problems.tokenInvalid)
+    }
+  }
+}
+
+/** `<session id>.<secret>`: the session is found by its id, the secret is kept as a hash. */
+export function newRefreshToken(sessionId: string): { token: string; hash: Buffer } {
+  const secret = randomBytes(32).toString('base64url')
+  return { token: `${sessionId}.${secret}`, hash: hashSecret(secret) }
+}
+
+export function readRefreshToken(token: string): { sessionId: string; hash: Buffer } | undefined {
+  const sessionId = token.slice(0, UUID_LENGTH)
+  const secret = token.slice(UUID_LENGTH + 1)
+  if (!/^[0-9a-f-]{36}$/.test(sessionId) || token[UUID_LENGTH] !== '.' || secret === '') return undefined
+  return { sessionId, hash: hashSecret(secret) }
+}
+
+export function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}

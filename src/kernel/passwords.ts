@@ -1,0 +1,49 @@
+/** The rules a password must meet (SPEC 6); each one broken is named. */
+import type { FieldProblem } from './problem.ts'
+
+export const PASSWORD_LENGTH_MINIMUM = 8
+/** bcrypt looks at 72 bytes; more would be ignored in silence. */
+export const PASSWORD_BYTES_MAXIMUM = 72
+
+export function passwordProblems(
+  password: string,
+  person: { fullName: string; email: string },
+  field = 'password',
+): FieldProblem[] {
+  const broken: FieldProblem[] = []
+  const refuse = (code: string, message: string): number => broken.push({ field, code, message })
+  if (password.length < PASSWORD_LENGTH_MINIMUM) {
+    refuse('PASSWORD_TOO_SHORT', `The password needs at least ${PASSWORD_LENGTH_MINIMUM} characters`)
+  }
+  if (utf8Length(password) > PASSWORD_BYTES_MAXIMUM) {
+    refuse('PASSWORD_TOO_LONG', `The password takes at most ${PASSWORD_BYTES_MAXIMUM} bytes`)
+  }
+  if (!/\p{Lu}/u.test(password)) refuse('PASSWORD_NEEDS_UPPER', 'The password needs an upper-case letter')
+  if (!/\p{Ll}/u.test(password)) refuse('PASSWORD_NEEDS_LOWER', 'The password needs a lower-case letter')
+  if (!/\p{Nd}/u.test(password)) refuse('PASSWORD_NEEDS_DIGIT', 'The password needs a digit')
+  if (!/[^\p{L}\p{Nd}]/u.test(password)) {
+    refuse('PASSWORD_NEEDS_SPECIAL', 'The password needs a character that is neither letter nor digit')
+  }
+  if (containsPerson(password, person)) {
+    refuse('PASSWORD_CONTAINS_NAME', 'The password must not contain the name or the e-mail address')
+  }
+  return broken
+}
+
+function containsPerson(password: string, person: { fullName: string; email: string }): boolean {
+  const lower = password.toLowerCase()
+  const parts = [
+    ...person.fullName.toLowerCase().split(/\s+/),
+    person.email.toLowerCase().split('@')[0] ?? '',
+  ]
+  return parts.some((part) => part.length >= 4 && lower.includes(part))
+}
+
+function utf8Length(text: string): number {
+  let bytes = 0
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
+  }
+  return bytes
+}
