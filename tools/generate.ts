@@ -29,7 +29,8 @@ try {
   rmSync(directory, { recursive: true, force: true })
 }
 const { openApiDocument } = await import('../src/server/openapi.ts')
-const document = openApiDocument()
+const { VERSION } = await import('../src/server/product.ts')
+const document = await openApiDocument(VERSION)
 await writeFormatted('openapi.json', JSON.stringify(document))
 const client = astToString(await openapiTypescript(document as never))
 await writeFormatted(

@@ -6,6 +6,7 @@ import { duplicateProblem, Problem, problems, validationProblem } from '../kerne
 
 interface DatabaseError {
   readonly code?: string
+  readonly table?: string
   readonly constraint?: string
   readonly detail?: string
 }
@@ -13,33 +14,41 @@ interface DatabaseError {
 const UNIQUE_VIOLATION = '23505'
 const FOREIGN_KEY_VIOLATION = '23503'
 
-export function constraintProblem(error: unknown): Problem | undefined {
-  const { code, constraint, detail } = error as DatabaseError
-  if (constraint === 'journal_entry_period_open') {
-    return validationProblem([
+/** Constraints whose name does not say which field the caller should look at. */
+const byName: Readonly<Record<string, () => Problem>> = {
+  journal_entry_period_open: () =>
+    validationProblem([
       {
         field: 'transactionDate',
         code: 'PERIOD_CLOSED',
         message: 'The period of this date has just been closed',
       },
-    ])
-  }
-  if (code === UNIQUE_VIOLATION) return uniqueProblem(detail)
+    ]),
+  journal_entry_reverses_id_key: () =>
+    new Problem({ code: 'ALREADY_REVERSED', status: 409, message: 'This entry has already been reversed' }),
+}
+
+export function constraintProblem(error: unknown): Problem | undefined {
+  const { code, table, constraint, detail } = error as DatabaseError
+  const named = byName[constraint ?? '']
+  if (named) return named()
+  if (code === UNIQUE_VIOLATION) return uniqueProblem(table ?? '', constraint ?? '', detail)
   if (code === FOREIGN_KEY_VIOLATION) return new Problem(problems.conflict, { cause: error })
   return undefined
 }
 
-/** `Key (company_id, code)=(…, 1000) already exists.`: the last column is the one the caller chose. */
-function uniqueProblem(detail: string | undefined): Problem {
+/**
+ * `Key (company_id, code)=(…, 1000) already exists.`: the last column is the one the caller chose. Where
+ * row-level security hides that, the index's name says it: `<table>_<column>_key`.
+ */
+function uniqueProblem(table: string, constraint: string, detail: string | undefined): Problem {
   const match = /^Key \((.+)\)=\((.+)\) already exists/.exec(detail ?? '')
-  const column = match?.[1]
+  const shown = match?.[1]
     ?.split(', ')
     .at(-1)
     ?.replace(/^lower\((.+?)(::text)?\)$/, '$1')
-  const value = match?.[2]?.split(', ').at(-1)
+  const column = shown ?? /^(?:company_id_)?(\w+)_key$/.exec(constraint.slice(table.length + 1))?.[1]
   if (column === undefined) return new Problem(problems.conflict)
-  return duplicateProblem(
-    column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-    value,
-  )
+  const field = column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+  return duplicateProblem(field, match?.[2]?.split(', ').at(-1))
 }

@@ -61,7 +61,7 @@ export async function createHttpServer(
   const app = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 60_000,
-    maxParamLength: 200,
+    routerOptions: { maxParamLength: 200 },
     trustProxy: 'loopback',
     genReqId: (request) => {
       const given = request.headers['x-request-id']

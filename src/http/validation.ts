@@ -141,3 +141,9 @@ export function unstorableText(value: unknown, path = '', depth = 0): FieldProbl
   }
   return found
 }
+
+/** The same validation for a body that came another way than HTTP. */
+export function bodyProblems(schema: object, body: unknown): FieldProblem[] {
+  const validate = bodies.compile(schema)
+  return validate(body) ? unstorableText(body) : fieldProblems(validate.errors ?? [])
+}

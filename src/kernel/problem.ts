@@ -79,8 +79,8 @@ export function validationProblem(details: readonly FieldProblem[]): Problem {
   return new Problem(problems.validation, { message, details })
 }
 
-export function duplicateProblem(field: string, value: unknown): Problem {
+export function duplicateProblem(field: string, value?: string): Problem {
   const code = `DUPLICATE_${field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
-  const message = `${field} "${String(value)}" is already taken`
+  const message = `This ${field}${value === undefined ? '' : ` (${value})`} is already taken`
   return new Problem({ code, status: 409, message }, { details: [{ field, code: 'DUPLICATE', message }] })
 }

@@ -1,3 +1,35 @@
-export function openApiDocument(): object {
-  return { openapi: '3.1.0', info: { title: 'x', version: '1' }, paths: {} }
+/** The OpenAPI document, made from the contracts alone: no database is asked. */
+import { createHttpServer } from '../http/server.ts'
+import { Metrics } from '../http/metrics.ts'
+import { allRoutes } from './routes.ts'
+import { OperatorSessions } from '../platform/operators/sessions.ts'
+
+export async function openApiDocument(version: string): Promise<object> {
+  const unused = (): never => {
+    throw new Error('Nothing is served while the document is made')
+  }
+  const nothing = {} as never
+  const app = await createHttpServer(
+    allRoutes({
+      operators: new OperatorSessions(nothing, nothing),
+      announceOperatorSessionEnd: unused,
+      tenants: nothing,
+      workflows: nothing,
+      identity: nothing,
+    }),
+    {
+      gate: {} as never,
+      metrics: new Metrics(),
+      findTenant: unused,
+      tenantOfToken: unused,
+      authenticateUser: unused,
+      authenticateOperator: unused,
+      notReady: unused,
+    },
+    { corsOrigins: [], isProduction: true, logLevel: 'silent', version },
+  )
+  await app.ready()
+  const document = app.swagger()
+  await app.close()
+  return document
 }

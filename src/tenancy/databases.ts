@@ -47,19 +47,33 @@ export class DatabaseServer {
 
   /** Makes the server-wide roles, and shuts the public doors of the standard databases. */
   async prepare(): Promise<void> {
-    await this.withAdmin(async (client) => {
-      await client.query('SELECT pg_advisory_lock($1)', [SERVER_LOCK])
-      try {
+    await this.withLock(SERVER_LOCK, () =>
+      this.withAdmin(async (client) => {
         await ensureRole(client, RUNTIME_GROUP_ROLE, 'NOLOGIN')
         await ensureRole(client, MIGRATOR_ROLE, 'LOGIN')
         const verifier = scramVerifier(this.#migratorPassword(), this.#secrets.derive('migrator-salt', 16))
         await client.query(`ALTER ROLE ${MIGRATOR_ROLE} PASSWORD ${literal(verifier)}`)
         await client.query(`GRANT ${MIGRATOR_ROLE} TO CURRENT_USER`)
         await closePublicDoors(client)
-      } finally {
-        await client.query('SELECT pg_advisory_unlock($1)', [SERVER_LOCK])
-      }
+      }),
+    )
+  }
+
+  /** One process at a time, across the server. */
+  async withLock<Result>(key: number, work: () => Promise<Result>): Promise<Result> {
+    return this.withAdmin(async (client) => {
+      await client.query('SET statement_timeout = 0')
+      await client.query('SELECT pg_advisory_lock($1)', [key])
+      return work() // the lock goes with the connection
     })
+  }
+
+  /** A template: compact, and closed to everybody, so that nothing keeps it from being copied. */
+  async seal(database: string): Promise<void> {
+    await withClient(this.migratorAddress(database), (client) => client.query('VACUUM (FREEZE, ANALYZE)'))
+    await this.withAdmin((client) =>
+      retryWhileInUse(() => client.query(`ALTER DATABASE ${identifier(database)} ALLOW_CONNECTIONS false`)),
+    )
   }
 
   async exists(database: string): Promise<boolean> {

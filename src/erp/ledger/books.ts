@@ -1,4 +1,5 @@
 /** Loads what the rules of an entry look up, for any number of entries at once, in one round trip. */
+import { isDate } from '../../kernel/calendar.ts'
 import { minorUnits as isoMinorUnits } from '../../kernel/currency.ts'
 import { Decimal } from '../../kernel/decimal.ts'
 import { statement, type TenantRead } from '../../tenancy/handles.ts'
@@ -10,11 +11,14 @@ export async function loadBooks(tx: TenantRead, entries: readonly EntryInput[]):
   const codes = [
     ...new Set(lines.flatMap(({ accountCode }) => (accountCode === undefined ? [] : [accountCode]))),
   ]
-  const dates = entries.map(({ postingDate, transactionDate }) => postingDate ?? transactionDate).toSorted()
+  const dates = entries
+    .map(({ postingDate, transactionDate }) => postingDate ?? transactionDate)
+    .filter(isDate)
+    .toSorted()
   const named = lines.flatMap(({ currency }) => (currency === undefined ? [] : [currency]))
   const [accounts, periods, companies] = await Promise.all([
     tx.prepared(ACCOUNTS, [ids, codes]),
-    tx.prepared(PERIODS, [dates[0], dates.at(-1)]),
+    tx.prepared(PERIODS, [dates[0] ?? null, dates.at(-1) ?? null]),
     tx.prepared(BASE_CURRENCY, [tx.companyId]),
   ])
   const baseCurrency = companies[0]?.base_currency
@@ -54,7 +58,7 @@ async function foreignCurrencies(
 ): Promise<Rate[]> {
   const [known, rates] = await Promise.all([
     tx.prepared(CURRENCIES, [currencies]),
-    tx.prepared(RATES, [currencies, baseCurrency, until]),
+    tx.prepared(RATES, [currencies, baseCurrency, until ?? null]),
   ])
   for (const { code, minor_units } of known) {
     minorUnits.set(code, minor_units)

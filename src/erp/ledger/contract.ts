@@ -41,10 +41,13 @@ export const JournalLineBody = Type.Object(
   { additionalProperties: false },
 )
 
+/** Whether the day exists is checked with the entry's other rules, so that all that is wrong is told at once. */
+const EntryDate = Type.String({ maxLength: 20, description: 'YYYY-MM-DD', examples: ['2026-01-31'] })
+
 export const JournalEntryBody = Type.Object(
   {
-    transactionDate: DateText,
-    postingDate: Type.Optional(DateText),
+    transactionDate: EntryDate,
+    postingDate: Type.Optional(EntryDate),
     description: Type.Optional(Type.String({ maxLength: 500 })),
     reference: Type.Optional(nullable(Type.String({ maxLength: 100 }))),
     lines: Type.Array(JournalLineBody, { minItems: 2, maxItems: LINES_MAXIMUM }),

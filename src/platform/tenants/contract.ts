@@ -150,7 +150,7 @@ export const suspendTenant = operation({
   tag: 'Tenants',
   audience: 'platform',
   permission: 'tenants:suspend',
-  access: 'write',
+  access: 'steps',
   params: IdParams,
   body: Type.Object({ reason: Reason }, { additionalProperties: false }),
   data: Tenant,

@@ -2,6 +2,7 @@
  * The rules of a journal entry: what a caller wrote becomes an entry ready to be kept, or the list of all
  * that is wrong with it. Pure: accounts, periods, currencies and rates are arguments.
  */
+import { isDate } from '../../../kernel/calendar.ts'
 import { Decimal } from '../../../kernel/decimal.ts'
 import type { FieldProblem } from '../../../kernel/problem.ts'
 
@@ -88,7 +89,7 @@ const one = Decimal.of(1)
 export type EntryAuthor = 'manual' | 'sub-ledger'
 
 export function checkEntry(input: EntryInput, books: Books, author: EntryAuthor, path = ''): Checked<Entry> {
-  const problems: FieldProblem[] = []
+  const problems: FieldProblem[] = checkDates(input, path)
   const postingDate = input.postingDate ?? input.transactionDate
   const lines: EntryLine[] = []
   for (const [index, line] of input.lines.entries()) {
@@ -96,7 +97,7 @@ export function checkEntry(input: EntryInput, books: Books, author: EntryAuthor,
     if (checked.problems) problems.push(...checked.problems)
     else lines.push(checked.value)
   }
-  if (problems.length === 0) problems.push(...checkBalance(lines, books, path))
+  if (lines.length === input.lines.length) problems.push(...checkBalance(lines, books, path))
   if (problems.length > 0) return { problems }
   return {
     value: {
@@ -111,6 +112,18 @@ export function checkEntry(input: EntryInput, books: Books, author: EntryAuthor,
   }
 }
 
+function checkDates({ transactionDate, postingDate }: EntryInput, path: string): FieldProblem[] {
+  const dates = Object.entries({ transactionDate, postingDate: postingDate ?? transactionDate })
+  const wrong = dates.filter(
+    ([name, date]) => !isDate(date) && !(name === 'postingDate' && postingDate === undefined),
+  )
+  return wrong.map(([name, date]) => ({
+    field: `${path}${name}`,
+    code: 'NO_SUCH_DATE',
+    message: `"${date}" is no date that exists, as YYYY-MM-DD`,
+  }))
+}
+
 /** The open period an entry may be posted in. */
 export function checkPeriod(
   entry: { readonly postingDate: string },
@@ -118,6 +131,7 @@ export function checkPeriod(
   field = 'transactionDate',
 ): Checked<PeriodFacts> {
   const { postingDate } = entry
+  if (!isDate(postingDate)) return { problems: [] } // checkEntry has told it
   const period = books.periods.find(
     ({ startDate, endDate }) => startDate <= postingDate && postingDate <= endDate,
   )

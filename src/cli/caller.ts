@@ -1,0 +1,31 @@
+/** Calls an operation from the command line, in the same runner and with the same checks as over HTTP. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { uuidV7 } from '../kernel/ids.ts'
+import { CommandRunner } from '../http/commands.ts'
+import type { DataOf, InputOf, Operation } from '../http/contract.ts'
+import type { Product } from '../server/product.ts'
+
+export async function callPlatform<O extends Operation>(
+  product: Product,
+  operation: O,
+  input: Partial<InputOf<O>>,
+): Promise<DataOf<O>> {
+  const route = product.routes.find((candidate) => candidate.operation.name === operation.name)
+  if (!route) throw new Error(`No route carries out ${operation.name}`)
+  const answer = await new CommandRunner(product.gate).run({
+    route,
+    input: { params: {}, query: {}, body: undefined, ...input },
+    tenant: undefined,
+    claim: undefined,
+    context: {
+      actor: { kind: 'system', id: null, requestId: `cli-${randomUUID()}`, address: null },
+      principal: undefined,
+      now: new Date(),
+      userAgent: 'erp command line',
+      ifMatch: undefined,
+      newId: () => uuidV7(Date.now(), randomBytes(10)),
+      answer: {},
+    },
+  })
+  return answer.data as DataOf<O>
+}

@@ -1,0 +1,40 @@
+/** `erp check`: the proofs of erp/checks over every company of a tenant. Exit code 1 when anything is wrong. */
+import { checkBooks, checkNames } from '../erp/checks/books.ts'
+import { listTenants } from '../platform/tenants/contract.ts'
+import { SYSTEM, type Product } from '../server/product.ts'
+import { callPlatform } from './caller.ts'
+import { companiesOf, findTenant, UsageError, withProduct } from './program.ts'
+
+export async function run([tenantCode]: string[]): Promise<void> {
+  if (tenantCode === undefined) throw new UsageError('Which tenant?')
+  await withProduct(async (product) => {
+    const codes = tenantCode === '--all' ? await allCodes(product) : [tenantCode]
+    let findings = 0
+    for (const code of codes) findings += await checkTenant(product, code)
+    if (findings > 0) process.exitCode = 1
+  })
+}
+
+async function checkTenant(product: Product, code: string): Promise<number> {
+  const location = await findTenant(product, code)
+  const companies = await companiesOf(product, location)
+  let count = 0
+  for (const company of companies) {
+    const findings = await product.gate.readTenant(location, company.id, SYSTEM, checkBooks)
+    count += findings.length
+    const verdict =
+      findings.length === 0 ? `${checkNames.length} checks hold` : `${findings.length} finding(s)`
+    process.stdout.write(`${code} ${company.code}: ${verdict}\n`)
+    for (const { check, detail } of findings) process.stdout.write(`  ${check}: ${detail}\n`)
+  }
+  return count
+}
+
+async function allCodes(product: Product): Promise<string[]> {
+  const codes: string[] = []
+  for (let page = 1; ; page++) {
+    const { tenants, pagination } = await callPlatform(product, listTenants, { query: { page, limit: 200 } })
+    codes.push(...tenants.filter(({ status }) => status === 'active').map(({ tenantCode }) => tenantCode))
+    if (!pagination.hasNext) return codes
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Durable workflows on PostgreSQL (DBOS): each step's outcome is kept, so that a workflow whose process
+ * died goes on at the step it was in. A process proves that it lives by a session advisory lock; another
+ * one takes over the workflows of a process whose lock is free.
+ */
+import { createHash, randomUUID } from 'node:crypto'
+import { DBOS } from '@dbos-inc/dbos-sdk'
+import pg from 'pg'
+import type { DatabaseAddress } from '../tenancy/pools.ts'
+
+export interface WorkflowOptions {
+  readonly database: DatabaseAddress
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
+  readonly takeOverEveryMs?: number
+}
+
+export interface WorkflowState {
+  readonly status: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+  readonly finishedSteps: readonly { name: string; startedAt: Date | null; finishedAt: Date | null }[]
+  readonly error: string | null
+}
+
+/** The code's version for DBOS: constant, because every step is written to be taken over by newer code. */
+const APPLICATION_VERSION = '1'
+const LOCK_CLASS = 7_241_861
+const TAKE_OVER_EVERY_MS = 5_000
+
+export class Workflows {
+  readonly #options: WorkflowOptions
+  readonly #executorId = randomUUID()
+  #lock: pg.Client | undefined
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+
+  constructor(options: WorkflowOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { database, log } = this.#options
+    await this.#proveLife()
+    DBOS.setConfig({
+      name: 'solution-erp',
+      systemDatabaseUrl: urlOf(database),
+      systemDatabasePoolSize: 6,
+      executorID: this.#executorId,
+      applicationVersion: APPLICATION_VERSION,
+      // Debug and info of the library tell its own story, not the operator's.
+      logger: {
+        info: () => {},
+        debug: () => {},
+        warn: (message: unknown) => log('warn', String(message)),
+        error: (message: unknown) => log('error', String(message)),
+      } as never,
+    })
+    await DBOS.launch()
+    await this.#takeOver()
+    const everyMs = this.#options.takeOverEveryMs ?? TAKE_OVER_EVERY_MS
+    this.#timer = setInterval(() => void this.#takeOver(), everyMs)
+    this.#timer.unref()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await DBOS.shutdown({ workflowCompletionTimeoutMS: 10_000 })
+    await this.#lock?.end().catch(() => {})
+  }
+
+  async state(id: string): Promise<(WorkflowState & { kind: string }) | undefined> {
+    const status = await DBOS.getWorkflowStatus(id)
+    if (!status) return undefined
+    const steps = (await DBOS.listWorkflowSteps(id)) ?? []
+    return {
+      kind: status.workflowName,
+      status: STATES[status.status] ?? 'running',
+      finishedSteps: steps.map(({ name, startedAtEpochMs, completedAtEpochMs }) => ({
+        name,
+        startedAt: instant(startedAtEpochMs),
+        finishedAt: instant(completedAtEpochMs),
+      })),
+      error: status.error instanceof Error ? status.error.message : null,
+    }
+  }
+
+  /** Held as long as the connection lives: the server frees it the moment this process is gone. */
+  async #proveLife(): Promise<void> {
+    const client = new pg.Client({ ...this.#options.database, keepAlive: true } as pg.ClientConfig)
+    client.on('error', () => {
+      if (!this.#stopped) setTimeout(() => void this.#proveLife().catch(() => {}), 1_000).unref()
+    })
+    await client.connect()
+    await client.query('SELECT pg_advisory_lock($1, $2)', [LOCK_CLASS, lockKey(this.#executorId)])
+    this.#lock = client
+  }
+
+  async #takeOver(): Promise<void> {
+    try {
+      const pending = await DBOS.listWorkflows({
+        status: 'PENDING',
+        loadInput: false,
+        loadOutput: false,
+        limit: 1_000,
+      })
+      const executors = new Set(pending.map(({ executorId }) => executorId ?? ''))
+      executors.delete(this.#executorId)
+      for (const executorId of executors) {
+        if (!(await this.#isDead(executorId))) continue
+        const orphans = pending.filter((workflow) => workflow.executorId === executorId)
+        this.#options.log('warn', `Taking over ${orphans.length} workflow(s) of a process that is gone`)
+        for (const { workflowID } of orphans) await DBOS.resumeWorkflow(workflowID)
+      }
+    } catch (error) {
+      if (!this.#stopped)
+        this.#options.log('error', `Looking for orphaned workflows failed: ${String(error)}`)
+    }
+  }
+
+  /** Two processes may both find it dead; resuming twice is harmless, each step's outcome is kept once. */
+  async #isDead(executorId: string): Promise<boolean> {
+    const key = lockKey(executorId)
+    const result = await this.#lock?.query<{ free: boolean }>('SELECT pg_try_advisory_lock_shared($1, $2) AS free', [LOCK_CLASS, key]) // prettier-ignore
+    const isFree = result?.rows[0]?.free ?? false
+    if (isFree) await this.#lock?.query('SELECT pg_advisory_unlock_shared($1, $2)', [LOCK_CLASS, key])
+    return isFree
+  }
+}
+
+const STATES: Readonly<Record<string, WorkflowState['status']>> = {
+  ENQUEUED: 'queued',
+  DELAYED: 'queued',
+  PENDING: 'running',
+  SUCCESS: 'done',
+  ERROR: 'failed',
+  MAX_RECOVERY_ATTEMPTS_EXCEEDED: 'failed',
+  CANCELLED: 'cancelled',
+}
+
+function instant(epochMs: number | undefined): Date | null {
+  return epochMs === undefined ? null : new Date(epochMs)
+}
+
+function lockKey(executorId: string): number {
+  return createHash('sha256').update(executorId).digest().readInt32BE()
+}
+
+function urlOf({ host, port, database, user, password, ssl }: DatabaseAddress): string {
+  const url = new URL(`postgres://${host}:${port}`)
+  url.pathname = `/${encodeURIComponent(database)}`
+  url.username = encodeURIComponent(user)
+  url.password = encodeURIComponent(password)
+  if (ssl) url.searchParams.set('sslmode', 'no-verify')
+  return url.href
+}

@@ -1,0 +1,43 @@
+import { Problem, problems } from '../../kernel/problem.ts'
+import { implement, type Route } from '../../http/route.ts'
+import type { Workflows } from '../../jobs/workflows.ts'
+import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
+import { getOperation } from './contract.ts'
+
+/** The steps each kind of operation has, so that progress is known before they are done. */
+const STEPS: Readonly<Record<string, readonly string[]>> = { [PROVISION_TENANT]: provisioningSteps }
+
+export function operationRoutes(workflows: Workflows): Route[] {
+  return [
+    implement(getOperation, async (_door, { params }) => {
+      const state = await workflows.state(params.id)
+      if (!state) throw new Problem(problems.notFound, { message: 'There is no such operation' })
+      const planned = STEPS[state.kind] ?? []
+      const extra = state.finishedSteps.map(({ name }) => name).filter((name) => !planned.includes(name))
+      const isOver = state.status !== 'running' && state.status !== 'queued'
+      const steps = [...planned, ...extra].map((name) => {
+        const finished = state.finishedSteps.find((step) => step.name === name)
+        return {
+          name,
+          status: finished ? ('done' as const) : isOver ? ('failed' as const) : ('waiting' as const),
+          startedAt: finished?.startedAt?.toISOString() ?? null,
+          finishedAt: finished?.finishedAt?.toISOString() ?? null,
+        }
+      })
+      const next = steps.find(({ status }) => status === 'waiting')
+      const withNext = steps.map((step) =>
+        step === next && !isOver ? { ...step, status: 'running' as const } : step,
+      )
+      const done = steps.filter(({ status }) => status === 'done').length
+      const progress = state.status === 'done' ? 1 : steps.length === 0 ? 0 : done / steps.length
+      return {
+        id: params.id,
+        kind: state.kind,
+        status: state.status,
+        progress,
+        steps: withNext,
+        error: state.error,
+      }
+    }),
+  ]
+}

@@ -1,0 +1,267 @@
+/**
+ * The databases of tenants: the template they are cloned from, the few that are kept ready, and the one
+ * that becomes a tenant's. A database is always made under a name of its own and renamed when it is taken:
+ * a database that bears a tenant's name was given to that tenant, whatever died in between.
+ */
+import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
+import { insertTenantDefaults } from '../../erp/onboarding.ts'
+import type { DatabaseServer } from '../../tenancy/databases.ts'
+import type { Gate } from '../../tenancy/gate.ts'
+import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
+import { fingerprint, migrate } from '../../tenancy/migrations.ts'
+import type { Secrets } from '../../tenancy/secrets.ts'
+
+const TEMPLATE_PREFIX = 'erp_template_'
+export const READY_PREFIX = 'erp_ready_'
+export const TENANT_PREFIX = 'erp_tenant_'
+export const ROLE_PREFIX = 'erp_runtime_'
+const CONNECTION_LIMIT = 50
+const TEMPLATE_LOCK = 7_241_860_002
+/** A clone takes seconds; one still "building" after this was left by a process that died. */
+const ABANDONED_AFTER = '5 minutes'
+
+export interface ReadyDatabase {
+  readonly id: string
+  readonly database_name: string
+  readonly runtime_role: string
+  readonly sealed_runtime_password: string
+}
+
+export interface TenantDatabasesOptions {
+  readonly gate: Gate
+  readonly server: DatabaseServer
+  readonly secrets: Secrets
+  readonly readyTarget: number
+  readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
+}
+
+export class TenantDatabases {
+  readonly template = `${TEMPLATE_PREFIX}${fingerprint('tenant')}`
+  readonly #options: TenantDatabasesOptions
+  readonly #actor: Actor = { kind: 'system', id: null, requestId: 'tenant-databases', address: null }
+  #refilling: Promise<void> | undefined
+  #stopped = false
+
+  constructor(options: TenantDatabasesOptions) {
+    this.#options = options
+  }
+
+  // ---- the template ------------------------------------------------------------------------------------
+
+  /** Migrated and filled once per version of the schema; nobody can connect to it, so it is always free to copy. */
+  async ensureTemplate(): Promise<void> {
+    const { server, gate } = this.#options
+    await server.withLock(TEMPLATE_LOCK, async () => {
+      if (await server.exists(this.template)) return
+      const building = `${this.template}_building`
+      await server.drop(building)
+      await server.create(building)
+      const address = server.migratorAddress(building)
+      await migrate(address, 'tenant')
+      const location = { tenantId: building, tenantCode: building, address: () => Promise.resolve(address) }
+      await gate.writeTenant(location, null, this.#actor, insertTenantDefaults)
+      await gate.closeTenant(building)
+      await server.seal(building)
+      await server.rename(building, this.template)
+      await this.#dropOtherTemplates()
+    })
+  }
+
+  /** Older templates serve nobody but a process of an older version, which makes its own again. */
+  async #dropOtherTemplates(): Promise<void> {
+    const { server } = this.#options
+    for (const name of await server.databaseNames(TEMPLATE_PREFIX)) {
+      if (name !== this.template) await server.drop(name)
+    }
+  }
+
+  // ---- the ready ones ----------------------------------------------------------------------------------
+
+  /** Fills the pool up in the background; one filling at a time in this process. */
+  refill(): Promise<void> {
+    this.#refilling ??= this.#fill()
+      .catch((error: unknown) => {
+        if (!this.#stopped)
+          this.#options.log('error', `Filling the pool of ready databases failed: ${String(error)}`)
+      })
+      .finally(() => {
+        this.#refilling = undefined
+      })
+    return this.#refilling
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#refilling
+  }
+
+  async #fill(): Promise<void> {
+    const { gate, readyTarget } = this.#options
+    await this.#dropAbandoned()
+    while (!this.#stopped) {
+      const planned = await gate.writePlatform(this.#actor, (tx) => this.#plan(tx, null, readyTarget))
+      if (!planned) return
+      await this.build(planned)
+      await gate.writePlatform(this.#actor, (tx) => setState(tx, planned.id, 'ready'))
+    }
+  }
+
+  /** Writes down a database to be made, unless there are enough of them. */
+  async #plan(tx: PlatformTx, tenantId: string | null, target: number): Promise<ReadyDatabase | undefined> {
+    await tx.rows(sql`SELECT pg_advisory_xact_lock(${TEMPLATE_LOCK})`.compile(platformSql))
+    const counted = await tx.row(
+      platformSql
+        .selectFrom('platform.ready_database')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('template_fingerprint', '=', this.template)
+        .where('state', 'in', ['building', 'ready'])
+        .where('claimed_by', 'is', null),
+    )
+    if (tenantId === null && Number(counted?.count ?? 0) >= target) return undefined
+    const suffix = randomBytes(8).toString('hex')
+    const role = `${ROLE_PREFIX}${suffix}`
+    const password = randomBytes(24).toString('base64url')
+    const server = await tx.row(
+      platformSql
+        .selectFrom('platform.server')
+        .select('id')
+        .where('state', '=', 'active')
+        .orderBy('created_at')
+        .limit(1),
+    )
+    if (!server) throw new Error('No server takes new tenants')
+    return tx.row(
+      platformSql
+        .insertInto('platform.ready_database')
+        .values({
+          server_id: server.id,
+          database_name: `${READY_PREFIX}${suffix}`,
+          runtime_role: role,
+          sealed_runtime_password: this.#options.secrets.seal(password, role),
+          template_fingerprint: this.template,
+          state: 'building',
+          claimed_by: tenantId,
+        })
+        .returning(['id', 'database_name', 'runtime_role', 'sealed_runtime_password']),
+    )
+  }
+
+  /** Role and clone of one planned database; may be repeated. */
+  async build(planned: ReadyDatabase): Promise<void> {
+    const { server, secrets } = this.#options
+    const { database_name: database, runtime_role: role } = planned
+    await server.createRuntimeRole(
+      role,
+      secrets.open(planned.sealed_runtime_password, role),
+      CONNECTION_LIMIT,
+    )
+    if (!(await server.exists(database))) await server.create(database, this.template)
+    await server.grantConnect(database, role)
+  }
+
+  async #dropAbandoned(): Promise<void> {
+    const { gate, server } = this.#options
+    const abandoned = await gate.writePlatform(this.#actor, (tx) =>
+      tx.rows(
+        sql<ReadyDatabase>`SELECT id, database_name, runtime_role, sealed_runtime_password
+          FROM platform.ready_database WHERE claimed_by IS NULL AND (
+            (state = 'building' AND created_at < now() - ${ABANDONED_AFTER}::interval)
+            OR (state = 'ready' AND template_fingerprint <> ${this.template}))`.compile(platformSql),
+      ),
+    )
+    for (const { id, database_name: database, runtime_role: role } of abandoned) {
+      await server.drop(database)
+      await server.dropRole(role)
+      await gate.writePlatform(this.#actor, (tx) => forget(tx, id))
+    }
+  }
+
+  // ---- a tenant's --------------------------------------------------------------------------------------
+
+  /** Gives the tenant a database: a ready one if there is any, else one made now. May be repeated. */
+  async give(tenantId: string, tenantCode: string): Promise<void> {
+    const { gate, server } = this.#options
+    const database = databaseNameOf(tenantCode)
+    const given = await gate.writePlatform(this.#actor, async (tx) => {
+      const claimed = (await claimedBy(tx, tenantId)) ?? (await this.#claim(tx, tenantId))
+      const chosen = claimed ?? (await this.#plan(tx, tenantId, 0))
+      if (!chosen) throw new Error('A database planned for a tenant must come back')
+      await tx.run(
+        platformSql
+          .updateTable('platform.tenant')
+          .set({
+            database_name: database,
+            runtime_role: chosen.runtime_role,
+            sealed_runtime_password: chosen.sealed_runtime_password,
+          })
+          .where('id', '=', tenantId),
+      )
+      return { ...chosen, isReady: claimed?.state === 'ready' }
+    })
+    const isRenamed = !(await server.exists(given.database_name)) && (await server.exists(database))
+    if (!isRenamed) {
+      if (!given.isReady) await this.build(given)
+      await server.rename(given.database_name, database)
+    }
+    await server.grantConnect(database, given.runtime_role)
+    void this.refill()
+  }
+
+  /** Brings the tenant's database to the version of this code, if it is not there yet. */
+  async migrateTenant(database: string): Promise<string> {
+    const address = this.#options.server.migratorAddress(database)
+    return (await migrate(address, 'tenant')).version
+  }
+
+  /** Undoes `give`: neither database nor role is left. May be repeated. */
+  async takeBack(tenantId: string, tenantCode: string): Promise<void> {
+    const { gate, server } = this.#options
+    const claimed = await gate.writePlatform(this.#actor, (tx) => claimedBy(tx, tenantId))
+    if (!claimed) return // nothing was given: a database of that name is not ours
+    await gate.closeTenant(tenantId)
+    const isRenamed = !(await server.exists(claimed.database_name))
+    await server.drop(isRenamed ? databaseNameOf(tenantCode) : claimed.database_name)
+    await server.dropRole(claimed.runtime_role)
+    await gate.writePlatform(this.#actor, (tx) => forget(tx, claimed.id))
+  }
+
+  /** The gift is complete: from now on the tenant's own row says what is its. */
+  async settle(tx: PlatformTx, tenantId: string): Promise<void> {
+    await tx.run(platformSql.deleteFrom('platform.ready_database').where('claimed_by', '=', tenantId))
+  }
+
+  async #claim(tx: PlatformTx, tenantId: string): Promise<(ReadyDatabase & { state: string }) | undefined> {
+    const row = await tx.row(
+      sql<ReadyDatabase>`UPDATE platform.ready_database SET claimed_by = ${tenantId}, state = 'claimed', updated_at = now()
+        WHERE id = (SELECT id FROM platform.ready_database WHERE state = 'ready' AND claimed_by IS NULL
+          AND template_fingerprint = ${this.template} ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING id, database_name, runtime_role, sealed_runtime_password`.compile(platformSql),
+    )
+    return row && { ...row, state: 'ready' }
+  }
+}
+
+export function databaseNameOf(tenantCode: string): string {
+  return `${TENANT_PREFIX}${tenantCode.toLowerCase()}`
+}
+
+function claimedBy(
+  tx: PlatformTx,
+  tenantId: string,
+): Promise<(ReadyDatabase & { state: string }) | undefined> {
+  return tx.row(
+    platformSql
+      .selectFrom('platform.ready_database')
+      .select(['id', 'database_name', 'runtime_role', 'sealed_runtime_password', 'state'])
+      .where('claimed_by', '=', tenantId),
+  )
+}
+
+async function setState(tx: PlatformTx, id: string, state: 'ready'): Promise<void> {
+  await tx.run(platformSql.updateTable('platform.ready_database').set({ state }).where('id', '=', id))
+}
+
+async function forget(tx: PlatformTx, id: string): Promise<void> {
+  await tx.run(platformSql.deleteFrom('platform.ready_database').where('id', '=', id))
+}

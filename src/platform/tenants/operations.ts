@@ -1,0 +1,274 @@
+import { sql } from 'kysely'
+import type { Static } from 'typebox'
+import { countries } from '../../kernel/country.ts'
+import { currencies } from '../../kernel/currency.ts'
+import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
+import { chartTemplates } from '../../erp/onboarding.ts'
+import { paginationOf } from '../../http/contract.ts'
+import { implement, type PlatformDoor, type RequestContext, type Route } from '../../http/route.ts'
+import { platformSql, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
+import { likePattern } from '../../tenancy/sql-text.ts'
+import type { Secrets } from '../../tenancy/secrets.ts'
+import { announce } from '../announcements.ts'
+import { recordEvent } from '../audit.ts'
+import {
+  activateTenant,
+  createTenant,
+  getTenant,
+  getTenantOptions,
+  listTenants,
+  suspendTenant,
+  type CreatedTenant,
+  type Tenant,
+  type TenantBody,
+} from './contract.ts'
+import { operationIdOf, type Provisioning } from './provisioning.ts'
+import { chartTemplateFor, checkSignUp } from './rules/sign-up.ts'
+
+export interface TenantPorts {
+  readonly provisioning: Provisioning
+  readonly secrets: Secrets
+  /** `http://acme.localhost:3000` */
+  readonly addressOf: (subdomain: string) => string
+  /** Ends all sessions of the tenant's users. */
+  readonly endSessions: (tenantId: string, reason: string) => Promise<void>
+}
+
+type TenantData = Static<typeof Tenant>
+type Body = Static<typeof TenantBody>
+
+/** A ready tenant answers 201; one that takes longer than this answers 202. */
+const PATIENCE_MS = 20_000
+
+const provisioningFailed = {
+  code: 'PROVISIONING_FAILED',
+  status: 503,
+  message: 'The tenant could not be made; nothing of it is left. Try again',
+}
+const wrongState = {
+  code: 'WRONG_STATE',
+  status: 409,
+  message: 'The tenant is not in a state that allows this',
+}
+
+export function tenantRoutes(ports: TenantPorts): Route[] {
+  return [
+    implement(createTenant, (door, { body }, context) => create(ports, door, body, context)),
+    implement(listTenants, (tx, { query }) => list(ports, tx, query)),
+    implement(getTenant, (tx, { params }) => read(ports, tx, params.id)),
+    implement(suspendTenant, async (door, { params, body }) => {
+      const tenant = await door.write((tx) => changeStatus(ports, tx, params.id, 'suspended', ['active', 'read_only'], body.reason)) // prettier-ignore
+      await ports.endSessions(params.id, `tenant suspended: ${body.reason}`)
+      return tenant
+    }),
+    implement(activateTenant, (tx, { params, body }) =>
+      changeStatus(ports, tx, params.id, 'active', ['suspended', 'read_only'], body?.reason ?? null),
+    ),
+    implement(getTenantOptions, async (tx) => {
+      const plans = await tx.rows(
+        platformSql
+          .selectFrom('platform.plan')
+          .select(['code', 'name'])
+          .where('is_active', '=', true)
+          .orderBy('monthly_price'),
+      )
+      return {
+        plans,
+        countries: countries.map(({ code, name }) => ({ code, name })),
+        currencies: currencies
+          .filter(({ minorUnits }) => minorUnits !== null)
+          .map(({ code, name }) => ({ code, name })),
+        chartTemplates: chartTemplates.map(({ code, name, description }) => ({ code, name, description })),
+      }
+    }),
+  ]
+}
+
+async function create(
+  ports: TenantPorts,
+  door: PlatformDoor,
+  body: Body,
+  context: RequestContext,
+): Promise<Static<typeof CreatedTenant>> {
+  const wrong = checkSignUp(body)
+  const id = context.newId()
+  const plan = await door.read((tx) =>
+    tx.row(
+      platformSql
+        .selectFrom('platform.plan')
+        .select('id')
+        .where('code', '=', body.planCode)
+        .where('is_active', '=', true),
+    ),
+  )
+  if (!plan)
+    wrong.push({ field: 'planCode', code: 'UNKNOWN_PLAN', message: `There is no plan ${body.planCode}` })
+  if (wrong.length > 0 || !plan) throw validationProblem(wrong)
+  await door.write((tx) => reserve(ports, tx, id, plan.id, body))
+  const { finished } = await ports.provisioning.start(id)
+  const outcome = await Promise.race([
+    finished.then(
+      () => 'ready' as const,
+      () => 'failed' as const,
+    ),
+    patience(),
+  ])
+  if (outcome === 'failed') throw new Problem(provisioningFailed, { retryAfterSeconds: 5 })
+  if (outcome === 'not yet') context.answer.status = 202
+  const tenant = await door.read((tx) => read(ports, tx, id))
+  const setPasswordUrl =
+    body.adminPassword === undefined
+      ? `${tenant.address}/set-password?token=${ports.provisioning.linkSecret(id)}`
+      : null
+  return { tenant, operationId: operationIdOf(id), setPasswordUrl }
+}
+
+async function reserve(
+  ports: TenantPorts,
+  tx: PlatformTx,
+  id: string,
+  planId: string,
+  body: Body,
+): Promise<void> {
+  const { adminPassword } = body
+  const server = await tx.row(
+    platformSql
+      .selectFrom('platform.server')
+      .select('id')
+      .where('state', '=', 'active')
+      .orderBy('created_at')
+      .limit(1),
+  )
+  if (!server) throw new Problem(problems.unavailable, { message: 'No server takes new tenants' })
+  await tx.run(
+    platformSql.insertInto('platform.tenant').values({
+      id,
+      tenant_code: body.tenantCode,
+      company_name: body.companyName,
+      subdomain: body.subdomain,
+      plan_id: planId,
+      status: 'provisioning',
+      country: body.country,
+      currency: body.currency,
+      chart_template: body.chartTemplate ?? chartTemplateFor(body.country),
+      admin_name: body.adminName,
+      admin_email: body.adminEmail,
+      sealed_admin_password: adminPassword === undefined ? null : ports.secrets.seal(adminPassword, id),
+      server_id: server.id,
+    }),
+  )
+  const details = { tenantCode: body.tenantCode, planCode: body.planCode }
+  await recordEvent(tx, { action: 'create', entity: 'tenant', entityId: id, tenantId: id, details })
+}
+
+function patience(): Promise<'not yet'> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve('not yet'), PATIENCE_MS).unref()
+  })
+}
+
+async function changeStatus(
+  ports: TenantPorts,
+  tx: PlatformTx,
+  id: string,
+  status: 'suspended' | 'active',
+  from: readonly string[],
+  reason: string | null,
+): Promise<TenantData> {
+  const changed = await tx.run(
+    platformSql
+      .updateTable('platform.tenant')
+      .set({ status, status_reason: reason, updated_at: sql`now()` })
+      .where('id', '=', id)
+      .where('status', 'in', [...from]),
+  )
+  const tenant = await read(ports, tx, id)
+  if (changed === 0) throw new Problem(wrongState, { message: `The tenant is ${tenant.status}` })
+  const action = status === 'suspended' ? 'suspend' : 'activate'
+  await recordEvent(tx, { action, entity: 'tenant', entityId: id, tenantId: id, details: { reason } })
+  await announce(tx, { kind: 'tenant', tenantId: id })
+  return tenant
+}
+
+const SORT_COLUMNS = {
+  createdAt: 't.created_at',
+  tenantCode: 't.tenant_code',
+  companyName: 't.company_name',
+  status: 't.status',
+  planCode: 'p.code',
+} as const
+
+function tenants() {
+  return platformSql.selectFrom('platform.tenant as t').innerJoin('platform.plan as p', 'p.id', 't.plan_id')
+}
+
+async function list(
+  ports: TenantPorts,
+  tx: PlatformRead,
+  query: Static<NonNullable<typeof listTenants.query>>,
+): Promise<{ tenants: TenantData[]; pagination: ReturnType<typeof paginationOf> }> {
+  const [page, limit] = [query.page ?? 1, query.limit ?? 50]
+  let filtered = tenants()
+  if (query.status) filtered = filtered.where('t.status', '=', query.status)
+  if (query.planCode) filtered = filtered.where('p.code', '=', query.planCode)
+  if (query.search) {
+    const pattern = likePattern(query.search)
+    filtered = filtered.where((eb) =>
+      eb.or(
+        (['t.tenant_code', 't.company_name', 't.subdomain', 't.admin_email'] as const).map((column) =>
+          eb(column, 'ilike', pattern),
+        ),
+      ),
+    )
+  }
+  const order = query.order ?? (query.sort === undefined || query.sort === 'createdAt' ? 'desc' : 'asc')
+  const [rows, [counted]] = await Promise.all([
+    tx.rows(
+      filtered
+        .select(COLUMNS)
+        .orderBy(SORT_COLUMNS[query.sort ?? 'createdAt'], order)
+        .orderBy('t.id', order)
+        .limit(limit)
+        .offset((page - 1) * limit),
+    ),
+    tx.rows(filtered.select((eb) => eb.fn.countAll<number>().as('total'))),
+  ])
+  return {
+    tenants: rows.map((row) => present(ports, row)),
+    pagination: paginationOf(Number(counted?.total ?? 0), page, limit),
+  }
+}
+
+async function read(ports: TenantPorts, tx: PlatformRead, id: string): Promise<TenantData> {
+  const row = await tx.row(tenants().select(COLUMNS).where('t.id', '=', id))
+  if (!row) throw new Problem(problems.notFound, { message: 'There is no such tenant' })
+  return present(ports, row)
+}
+
+const COLUMNS = [
+  't.id',
+  't.tenant_code as tenantCode',
+  't.company_name as companyName',
+  't.subdomain',
+  'p.code as planCode',
+  't.status',
+  't.status_reason as statusReason',
+  't.country',
+  't.currency',
+  't.chart_template as chartTemplate',
+  't.admin_name as adminName',
+  't.admin_email as adminEmail',
+  't.database_name as databaseName',
+  't.schema_version as schemaVersion',
+  't.created_at as createdAt',
+  't.updated_at as updatedAt',
+] as const
+
+type Row = Omit<TenantData, 'address' | 'status' | 'chartTemplate'> & {
+  status: string
+  chartTemplate: string
+}
+
+function present(ports: TenantPorts, row: Row): TenantData {
+  return { ...row, address: ports.addressOf(row.subdomain) } as TenantData
+}

@@ -1,0 +1,376 @@
+/**
+ * The product, put together: database server, platform, workflows, HTTP. Every program (server, worker,
+ * command line, test) starts it here and takes the parts it needs.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+import { sql } from 'kysely'
+import { Problem, problems } from '../kernel/problem.ts'
+import { UserSessions } from '../erp/identity/sessions.ts'
+import { Metrics } from '../http/metrics.ts'
+import type { Route } from '../http/route.ts'
+import { createHttpServer, type HttpPorts } from '../http/server.ts'
+import { Tokens } from '../http/tokens.ts'
+import { Workflows } from '../jobs/workflows.ts'
+import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
+import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
+import { TenantDatabases } from '../platform/tenants/databases.ts'
+import { TenantDirectory } from '../platform/tenants/directory.ts'
+import { migrateTenants, type FleetOutcome } from '../platform/tenants/migration.ts'
+import { Provisioning, type ProvisioningPorts } from '../platform/tenants/provisioning.ts'
+import { addressOf, DatabaseServer, sslOf } from '../tenancy/databases.ts'
+import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
+import { Gate } from '../tenancy/gate.ts'
+import { platformSql, tenantSql, type Actor } from '../tenancy/handles.ts'
+import { migrate, newestVersion } from '../tenancy/migrations.ts'
+import { ConnectionPools, type DatabaseAddress } from '../tenancy/pools.ts'
+import { Secrets } from '../tenancy/secrets.ts'
+import type { Configuration } from './configuration.ts'
+import { checkDatabaseServer } from './database-settings.ts'
+import { allRoutes, tenantPermissions } from './routes.ts'
+import { mountTokenEndpoints } from './token-endpoints.ts'
+
+export const VERSION = '0.1.0'
+export const PORTAL_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'portal')
+export const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'system', address: null }
+const REFILL_EVERY_MS = 60_000
+
+export interface ProductOptions {
+  readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void
+  /** Tests only; see ProvisioningPorts. */
+  readonly atStep?: ProvisioningPorts['atStep']
+}
+
+export interface Product {
+  readonly configuration: Configuration
+  readonly gate: Gate
+  readonly server: DatabaseServer
+  readonly directory: TenantDirectory
+  readonly databases: TenantDatabases
+  readonly provisioning: Provisioning
+  readonly workflows: Workflows
+  readonly tokens: Tokens
+  readonly routes: readonly Route[]
+  /** What starting did to tenants whose schema was behind. */
+  readonly fleet: FleetOutcome
+  /** The generated password of the first operator, the one time it can be shown. */
+  readonly firstOperatorPassword: string | undefined
+  /** Starts answering; resolves to the port. */
+  listen(): Promise<number>
+  stop(): Promise<void>
+}
+
+export async function startProduct(
+  configuration: Configuration,
+  options: ProductOptions = {},
+): Promise<Product> {
+  const log = options.log ?? (() => {})
+  const stops: (() => Promise<void>)[] = []
+  const stop = async (): Promise<void> => {
+    for (const step of stops.splice(0).toReversed()) await step()
+  }
+  try {
+    const { admin, platform } = await connectDatabases(configuration, stops)
+    const secrets = new Secrets(configuration.secretKey)
+    const server = new DatabaseServer(admin, secrets)
+    await checkDatabaseServer(server, configuration.environment === 'production', log)
+    await server.prepare()
+    const platformAddress = platform ?? server.migratorAddress('erp_platform')
+    await ensurePlatform(server, platformAddress)
+    return await assemble({ configuration, server, secrets, platformAddress, log, stops, stop, options })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+// ---- databases -----------------------------------------------------------------------------------------
+
+async function connectDatabases(
+  configuration: Configuration,
+  stops: (() => Promise<void>)[],
+): Promise<{ admin: DatabaseAddress; platform: DatabaseAddress | undefined }> {
+  const ssl = sslOf(configuration.databaseSslMode)
+  if (configuration.databaseUrl !== undefined) {
+    const platform = addressOf(configuration.databaseUrl, ssl)
+    const admin = addressOf(configuration.adminDatabaseUrl ?? configuration.databaseUrl, ssl)
+    return {
+      admin: { ...admin, database: configuration.adminDatabaseUrl ? admin.database : 'postgres' },
+      platform,
+    }
+  }
+  const embedded = await startEmbeddedPostgres({ directory: configuration.dataDirectory })
+  stops.push(embedded.stop)
+  return { admin: addressOf(embedded.adminUrl, false), platform: undefined }
+}
+
+async function ensurePlatform(server: DatabaseServer, platform: DatabaseAddress): Promise<void> {
+  for (const database of [platform.database, workflowDatabaseOf(platform).database]) {
+    if (!(await server.exists(database))) await server.create(database, undefined, platform.user)
+  }
+  await migrate(platform, 'platform')
+}
+
+function workflowDatabaseOf(platform: DatabaseAddress): DatabaseAddress {
+  return { ...platform, database: `${platform.database}_workflows` }
+}
+
+// ---- putting together ----------------------------------------------------------------------------------
+
+interface Parts {
+  readonly configuration: Configuration
+  readonly server: DatabaseServer
+  readonly secrets: Secrets
+  readonly platformAddress: DatabaseAddress
+  readonly log: NonNullable<ProductOptions['log']>
+  readonly stops: (() => Promise<void>)[]
+  readonly stop: () => Promise<void>
+  readonly options: ProductOptions
+}
+
+async function assemble(parts: Parts): Promise<Product> {
+  const { configuration, server, secrets, platformAddress, log, stops } = parts
+  const metrics = new Metrics()
+  const gate = createGate(parts, metrics)
+  const directory = new TenantDirectory({
+    gate,
+    server,
+    secrets,
+    schemaVersion: newestVersion('tenant'),
+    baseDomain: configuration.baseDomain,
+  })
+  const tokens = new Tokens({
+    key: secrets.derive('access-tokens', 64),
+    algorithm: configuration.jwtAlgorithm,
+    accessTokenSeconds: configuration.accessTokenSeconds,
+  })
+  const databases = new TenantDatabases({
+    gate,
+    server,
+    secrets,
+    readyTarget: configuration.readyDatabasesTarget,
+    log,
+  })
+  stops.push(() => databases.stop())
+  const provisioning = new Provisioning({
+    gate,
+    databases,
+    server,
+    secrets,
+    log,
+    ...(parts.options.atStep ? { atStep: parts.options.atStep } : {}),
+  })
+  const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
+
+  const users = new UserSessions(tokens, configuration, tenantPermissions)
+  const operators = new OperatorSessions(tokens, configuration)
+  await startAnnouncements(parts, { directory, users, operators, gate })
+  const identity = {
+    sessions: users,
+    announceSessionEnd: (tenantId: string, sessionId?: string) =>
+      gate.writePlatform(SYSTEM, (tx) =>
+        announce(tx, { kind: 'user-session', tenantId, sessionId: sessionId ?? null }),
+      ),
+  }
+  let listeningPort = configuration.port
+  const routes = allRoutes({
+    operators,
+    announceOperatorSessionEnd: (sessionId) =>
+      gate.writePlatform(SYSTEM, (tx) => announce(tx, { kind: 'operator-session', sessionId })),
+    tenants: {
+      provisioning,
+      secrets,
+      addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
+      endSessions: (tenantId, reason) => endTenantSessions(gate, directory, tenantId, reason),
+    },
+    workflows,
+    identity,
+  })
+
+  await databases.ensureTemplate()
+  const fleet = await migrateTenants({ gate, databases, log })
+  await workflows.start()
+  stops.push(() => workflows.stop())
+  await provisioning.startForgotten()
+  void databases.refill()
+  const refilling = setInterval(() => void databases.refill(), REFILL_EVERY_MS)
+  refilling.unref()
+  stops.push(async () => clearInterval(refilling))
+  const firstOperatorPassword = await ensureFirstOperator(
+    gate,
+    SYSTEM,
+    configuration.operatorEmail,
+    configuration.operatorPassword,
+  )
+
+  const ports: HttpPorts = {
+    gate,
+    metrics,
+    findTenant: (reference) => directory.find(reference),
+    tenantOfToken: async (token) => directory.byId((await tokens.verify('tenant', token)).tenantId),
+    authenticateUser: (token, tenant) => users.authenticate(gate, token, tenant, SYSTEM),
+    authenticateOperator: (token) => operators.authenticate(gate, token, SYSTEM),
+    notReady: () => notReady(gate),
+  }
+  const listen = async (): Promise<number> => {
+    const app = await createHttpServer(routes, ports, {
+      corsOrigins: configuration.corsOrigins,
+      isProduction: configuration.environment === 'production',
+      logLevel: configuration.logLevel,
+      version: VERSION,
+    })
+    mountTokenEndpoints(app, { gate, ports, identity, operators })
+    await mountPortal(app)
+    await app.listen({ host: configuration.host, port: configuration.port })
+    stops.push(() => app.close())
+    const address = app.server.address()
+    listeningPort = typeof address === 'object' && address ? address.port : configuration.port
+    return listeningPort
+  }
+  return {
+    configuration,
+    gate,
+    server,
+    directory,
+    databases,
+    provisioning,
+    workflows,
+    tokens,
+    routes,
+    fleet,
+    firstOperatorPassword,
+    listen,
+    stop: parts.stop,
+  }
+}
+
+function createGate({ configuration, platformAddress, stops }: Parts, metrics: Metrics): Gate {
+  const { connectionsMaximum, connectionsPerTenantMaximum, connectionWaitMs } = configuration
+  const tenantPools = new ConnectionPools({
+    connectionsMaximum,
+    connectionsPerDatabaseMaximum: connectionsPerTenantMaximum,
+    waitMs: connectionWaitMs,
+  })
+  const platformPools = new ConnectionPools({
+    connectionsMaximum: 10,
+    connectionsPerDatabaseMaximum: 10,
+    waitMs: connectionWaitMs,
+  })
+  stops.push(async () => {
+    await tenantPools.closeAll()
+    await platformPools.closeAll()
+  })
+  for (const [name, pools] of [
+    ['tenant', tenantPools],
+    ['platform', platformPools],
+  ] as const) {
+    metrics.gauge(`erp_${name}_connections`, 'Open connections', () => pools.figures().connections)
+    metrics.gauge(`erp_${name}_connections_idle`, 'Idle connections', () => pools.figures().idle)
+    metrics.gauge(
+      `erp_${name}_connections_waiting`,
+      'Requests waiting for a connection',
+      () => pools.figures().waiting,
+    )
+  }
+  metrics.gauge(
+    'erp_tenant_databases_open',
+    'Tenant databases with open connections',
+    () => tenantPools.figures().databases,
+  )
+  const gate = new Gate({ tenantPools, platformPools, platformAddress })
+  metrics.gauge('erp_tenants_active', 'Active tenants', () =>
+    gate.readPlatform(SYSTEM, async (tx) => {
+      const query = sql<{
+        count: number
+      }>`SELECT count(*) AS count FROM platform.tenant WHERE status = 'active'`
+      return (await tx.row(query.compile(platformSql)))?.count ?? 0
+    }),
+  )
+  return gate
+}
+
+interface Listeners {
+  readonly directory: TenantDirectory
+  readonly users: UserSessions
+  readonly operators: OperatorSessions
+  readonly gate: Gate
+}
+
+async function startAnnouncements({ platformAddress, stops }: Parts, listeners: Listeners): Promise<void> {
+  const { directory, users, operators } = listeners
+  const hear = (announcement: Announcement): void => {
+    switch (announcement.kind) {
+      case 'tenant':
+        directory.forget(announcement.tenantId)
+        users.forgetTenant(announcement.tenantId)
+        break
+      case 'user-session':
+        if (announcement.sessionId === null) users.forgetTenant(announcement.tenantId)
+        else users.forgetSession(announcement.tenantId, announcement.sessionId)
+        break
+      case 'operator-session':
+        operators.forget(announcement.sessionId)
+    }
+  }
+  const announcements = new Announcements(platformAddress, hear, () => directory.forget())
+  await announcements.start()
+  stops.push(() => announcements.stop())
+}
+
+async function endTenantSessions(
+  gate: Gate,
+  directory: TenantDirectory,
+  tenantId: string,
+  reason: string,
+): Promise<void> {
+  const tenant = await directory.byId(tenantId)
+  if (!tenant) return
+  await gate.writeTenant(tenant.location, null, SYSTEM, (tx) =>
+    tx.run(
+      sql`UPDATE core.session SET ended_at = now(), end_reason = ${reason} WHERE ended_at IS NULL`.compile(
+        tenantSql,
+      ),
+    ),
+  )
+  await gate.writePlatform(SYSTEM, (tx) => announce(tx, { kind: 'user-session', tenantId, sessionId: null }))
+}
+
+async function notReady(gate: Gate): Promise<string[]> {
+  try {
+    await gate.readPlatform(SYSTEM, (tx) => tx.rows(sql`SELECT 1`.compile(platformSql)))
+    return []
+  } catch {
+    return ['platform database']
+  }
+}
+
+/** The portal's files, and its page for every address that is none of the API's. */
+async function mountPortal(app: FastifyInstance): Promise<void> {
+  if (!existsSync(PORTAL_FOLDER)) return
+  await app.register(fastifyStatic, {
+    root: PORTAL_FOLDER,
+    wildcard: false,
+    cacheControl: false,
+    setHeaders: (reply, path) => {
+      const isNamedByContent = path.includes('/assets/')
+      void reply.header(
+        'cache-control',
+        isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache',
+      )
+    },
+  })
+  app.get('/*', { schema: { hide: true } }, (request, reply) => {
+    if (request.url.startsWith('/api/') || /\.\w+$/.test(request.url.split('?')[0] ?? '')) {
+      throw new Problem(problems.notFound, { message: 'No such address' })
+    }
+    return reply.sendFile('index.html')
+  })
+}
+
+export function tenantAddress(configuration: Configuration, port: number, subdomain: string): string {
+  const base = new URL(configuration.publicUrl ?? `http://${configuration.baseDomain}:${port}`)
+  base.hostname = `${subdomain}.${configuration.baseDomain}`
+  return base.origin
+}

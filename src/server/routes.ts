@@ -1,0 +1,33 @@
+/** Every route of the product. Also mounted without a database, to write the OpenAPI document. */
+import { identityRoutes, type IdentityPorts } from '../erp/identity/operations.ts'
+import { erpRoutes } from '../erp/routes.ts'
+import type { Route } from '../http/route.ts'
+import type { Workflows } from '../jobs/workflows.ts'
+import { operationRoutes } from '../platform/operations/operations.ts'
+import type { OperatorSessions } from '../platform/operators/sessions.ts'
+import { planRoutes } from '../platform/plans/operations.ts'
+import { tenantRoutes, type TenantPorts } from '../platform/tenants/operations.ts'
+
+export interface RouteServices {
+  readonly operators: OperatorSessions
+  readonly announceOperatorSessionEnd: (sessionId: string) => Promise<void>
+  readonly tenants: TenantPorts
+  readonly workflows: Workflows
+  readonly identity: IdentityPorts
+}
+
+export function allRoutes(services: RouteServices): Route[] {
+  return [
+    ...services.operators.routes(services.announceOperatorSessionEnd),
+    ...planRoutes,
+    ...tenantRoutes(services.tenants),
+    ...operationRoutes(services.workflows),
+    ...identityRoutes(services.identity),
+    ...erpRoutes,
+  ]
+}
+
+/** What a tenant's roles can be given. */
+export const tenantPermissions: ReadonlySet<string> = new Set(
+  erpRoutes.map(({ operation }) => operation.permission).filter((permission) => permission.includes(':')),
+)

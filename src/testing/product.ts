@@ -1,0 +1,124 @@
+/**
+ * The whole product for a test: its own platform database on the run's PostgreSQL, listening on a free port.
+ * Tests act through HTTP and read back, like any user. One product a test file: DBOS is one a process; tests
+ * of several processes start them with `startProcess`.
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inject } from 'vitest'
+import { createTenant, type TenantBody } from '../platform/tenants/contract.ts'
+import { operatorLogin } from '../platform/operators/contract.ts'
+import { login } from '../erp/identity/contract.ts'
+import { readConfiguration, type Configuration } from '../server/configuration.ts'
+import { startProduct, type Product, type ProductOptions } from '../server/product.ts'
+import type { Static } from 'typebox'
+import { Client } from './client.ts'
+
+export const OPERATOR = { email: 'operator@example.com', password: 'Operator-pass-1' } as const
+export const ADMIN_PASSWORD = 'Str0ng-pass!'
+/** The cluster's shared roles have passwords derived from this, so every product of a run uses the same. */
+export const SECRET_KEY = 'a-secret-key-for-tests-only-0123456789'
+
+export interface TestTenant {
+  readonly id: string
+  readonly code: string
+  readonly companyId: string
+  /** Signed in as the tenant's administrator. */
+  readonly admin: Client
+}
+
+export interface TestProduct extends Product {
+  readonly url: string
+  /** Nobody is signed in. */
+  readonly anonymous: Client
+  readonly operator: Client
+  createTenant(options?: Partial<Static<typeof TenantBody>>): Promise<TestTenant>
+}
+
+/** Environment of a product on the run's PostgreSQL, also for processes of their own. */
+export function testEnvironment(overrides: Record<string, string> = {}): Record<string, string> {
+  const url = new URL(inject('adminUrl'))
+  const suffix = randomBytes(4).toString('hex')
+  url.pathname = `/erp_platform_${suffix}`
+  return {
+    ENVIRONMENT: 'test',
+    DATABASE_URL: url.href,
+    SECRET_KEY,
+    DATA_DIR: join(tmpdir(), `erp-test-data-${suffix}`),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    OPERATOR_EMAIL: OPERATOR.email,
+    OPERATOR_PASSWORD: OPERATOR.password,
+    READY_DATABASES: '0',
+    ...overrides,
+  }
+}
+
+export async function startTestProduct(
+  overrides: Partial<Configuration> = {},
+  options: ProductOptions = {},
+): Promise<TestProduct> {
+  const configuration = { ...readConfiguration(testEnvironment()), ...overrides }
+  const product = await startProduct(configuration, options)
+  const port = await product.listen()
+  const url = `http://127.0.0.1:${port}`
+  const anonymous = new Client(url)
+  const operator = await signInAsOperator(anonymous)
+  return {
+    ...product,
+    url,
+    anonymous,
+    operator,
+    createTenant: (body = {}) => createTestTenant(anonymous, operator, body),
+  }
+}
+
+export async function signInAsOperator(anonymous: Client): Promise<Client> {
+  const { token } = (await anonymous.call(operatorLogin, { body: OPERATOR })).ok()
+  return anonymous.with({ token })
+}
+
+let tenantCount = 0
+
+export function tenantBody(body: Partial<Static<typeof TenantBody>> = {}): Static<typeof TenantBody> {
+  const code = body.tenantCode ?? `T${++tenantCount}_${randomUUID().slice(0, 6)}`
+  return {
+    tenantCode: code,
+    companyName: `${code} Trading`,
+    subdomain: code.toLowerCase().replaceAll('_', '-'),
+    planCode: 'professional',
+    country: 'US',
+    currency: 'USD',
+    chartTemplate: 'generic',
+    adminName: 'Ann Keeper',
+    adminEmail: `ann@${code.toLowerCase().replaceAll('_', '-')}.example`,
+    adminPassword: ADMIN_PASSWORD,
+    ...body,
+  }
+}
+
+async function createTestTenant(
+  anonymous: Client,
+  operator: Client,
+  overrides: Partial<Static<typeof TenantBody>>,
+): Promise<TestTenant> {
+  const body = tenantBody(overrides)
+  const { tenant } = (await operator.call(createTenant, { body })).ok()
+  const admin = await signIn(
+    anonymous.with({ tenant: tenant.tenantCode }),
+    body.adminEmail,
+    body.adminPassword,
+  )
+  return { id: tenant.id, code: tenant.tenantCode, companyId: admin.companyId, admin: admin.client }
+}
+
+export async function signIn(
+  anonymous: Client,
+  email: string,
+  password: string = ADMIN_PASSWORD,
+): Promise<{ client: Client; companyId: string; refreshToken: string }> {
+  const session = (await anonymous.call(login, { body: { email, password } })).ok()
+  const client = anonymous.with({ token: session.token })
+  return { client, companyId: session.user.companyId, refreshToken: session.refreshToken }
+}
