@@ -27,6 +27,7 @@ import {
 
 export const LINES_MAXIMUM = 1_000
 export const BULK_ENTRIES_MAXIMUM = 1_000
+const BULK_BODY_BYTES = 16 * 1_048_576
 
 export const JournalLineBody = Type.Object(
   {
@@ -116,6 +117,7 @@ export const createJournalEntries = operation({
   method: 'POST',
   path: '/finance/journal-entries/bulk',
   summary: 'Create up to 1,000 journal entries: all or none',
+  bodyLimitBytes: BULK_BODY_BYTES,
   permission: 'journal-entries:add',
   access: 'write',
   status: 201,

@@ -1,0 +1,216 @@
+import { useMemo, useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { App, Button, Drawer, Form, Input, Select, Space, Switch, TreeSelect } from 'antd'
+import { useTranslation } from 'react-i18next'
+import type { GlAccount, GlAccountNode, NewGlAccount } from '../../shared/model.ts'
+import { OutdatedAlert } from '../../shared/OutdatedAlert.tsx'
+import { problemOf } from '../../shared/problem.ts'
+import { ErrorState, LoadingState, ProblemAlert } from '../../shared/states.tsx'
+import { useFormProblem } from '../../shared/useFormProblem.ts'
+import {
+  accountQuery,
+  accountTypes,
+  controlAccounts,
+  currencyOptionsQuery,
+  useAccounts,
+  useAccountTree,
+  useSaveAccount,
+} from './queries.ts'
+
+export type Editing = { kind: 'new'; parent: GlAccount | null } | { kind: 'existing'; id: string }
+
+export function AccountDrawer({ editing, onClose }: { editing: Editing; onClose: () => void }) {
+  const { t } = useTranslation()
+  return (
+    <Drawer
+      open
+      size={480}
+      title={editing.kind === 'new' ? t('accounts.create') : t('accounts.editTitle')}
+      onClose={onClose}
+    >
+      {editing.kind === 'new' ? (
+        <AccountForm
+          id={null}
+          version={null}
+          account={{ ...blankAccount, ...inherited(editing.parent) }}
+          onClose={onClose}
+        />
+      ) : (
+        <ExistingAccount id={editing.id} onClose={onClose} />
+      )}
+    </Drawer>
+  )
+}
+
+const blankAccount = {
+  code: '',
+  name: '',
+  nameArabic: null,
+  type: 'asset',
+  parentId: null,
+  controlAccount: 'none',
+  postingAllowed: true,
+  currency: null,
+  isActive: true,
+} satisfies NewGlAccount
+
+function inherited(parent: GlAccount | null): Partial<NewGlAccount> {
+  return parent ? { parentId: parent.id, type: parent.type } : {}
+}
+
+function ExistingAccount({ id, onClose }: { id: string; onClose: () => void }) {
+  const account = useQuery(accountQuery(id))
+  if (account.isPending) return <LoadingState />
+  if (account.isError) return <ErrorState error={account.error} onRetry={() => void account.refetch()} />
+  return (
+    <AccountForm
+      // A reload after a lost update starts the form again from what is there now.
+      key={account.data.version}
+      id={id}
+      version={account.data.version}
+      account={account.data.data}
+      onClose={onClose}
+      onReload={() => void account.refetch()}
+    />
+  )
+}
+
+interface AccountFormProps {
+  id: string | null
+  version: string | null
+  account: NewGlAccount
+  onClose: () => void
+  onReload?: () => void
+}
+
+function AccountForm({ id, version, account, onClose, onReload }: AccountFormProps) {
+  const { t } = useTranslation()
+  const { message } = App.useApp()
+  const [form] = Form.useForm<NewGlAccount>()
+  const formProblem = useFormProblem(form)
+  const [isOutdated, setIsOutdated] = useState(false)
+  const save = useSaveAccount()
+
+  function submit(values: NewGlAccount) {
+    formProblem.clear()
+    const fields = {
+      ...values,
+      nameArabic: values.nameArabic || null,
+      parentId: values.parentId ?? null,
+      currency: values.currency ?? null,
+    }
+    save.mutate(
+      { id, version, fields },
+      {
+        onError: (thrown) =>
+          problemOf(thrown).status === 412 ? setIsOutdated(true) : formProblem.show(thrown),
+        onSuccess: () => {
+          void message.success(t('states.saved'))
+          onClose()
+        },
+      },
+    )
+  }
+
+  return (
+    <Form form={form} layout="vertical" initialValues={account} onFinish={submit}>
+      {isOutdated && <OutdatedAlert onReload={onReload} />}
+      <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
+      <AccountFields form={form} id={id} />
+      <Space>
+        <Button type="primary" htmlType="submit" loading={save.isPending} disabled={isOutdated}>
+          {t('actions.save')}
+        </Button>
+        <Button onClick={onClose}>{t('actions.cancel')}</Button>
+      </Space>
+    </Form>
+  )
+}
+
+function AccountFields({
+  form,
+  id,
+}: {
+  form: ReturnType<typeof Form.useForm<NewGlAccount>>[0]
+  id: string | null
+}) {
+  const { t } = useTranslation()
+  const tree = useAccountTree()
+  const { accounts } = useAccounts()
+  const currencies = useQuery(currencyOptionsQuery)
+  const parentId = Form.useWatch('parentId', form)
+  const parents = useMemo(() => (tree.data ?? []).flatMap((node) => parentOption(node, id)), [tree.data, id])
+  const required = { required: true, message: t('validation.required') }
+
+  /** A child is of its parent's type, so the choice is made for the user. */
+  function followParent(chosen: string | undefined) {
+    const parent = accounts.find((account) => account.id === chosen)
+    if (parent) form.setFieldValue('type', parent.type)
+  }
+
+  return (
+    <>
+      <Form.Item name="code" label={t('fields.code')} rules={[required]}>
+        <Input maxLength={40} dir="ltr" autoFocus />
+      </Form.Item>
+      <Form.Item name="name" label={t('fields.name')} rules={[required]}>
+        <Input maxLength={200} />
+      </Form.Item>
+      <Form.Item name="nameArabic" label={t('accounts.nameArabic')}>
+        <Input maxLength={200} dir="rtl" lang="ar" />
+      </Form.Item>
+      <Form.Item name="parentId" label={t('accounts.parent')}>
+        <TreeSelect
+          allowClear
+          showSearch={{ treeNodeFilterProp: 'title' }}
+          treeDefaultExpandAll
+          treeData={parents}
+          onChange={followParent}
+        />
+      </Form.Item>
+      <Form.Item name="type" label={t('fields.type')} rules={[required]}>
+        <Select
+          disabled={Boolean(parentId)}
+          options={accountTypes.map((type) => ({ value: type, label: t(`accountTypes.${type}`) }))}
+        />
+      </Form.Item>
+      <Form.Item name="controlAccount" label={t('accounts.controlAccount')} extra={t('accounts.controlHint')}>
+        <Select
+          options={controlAccounts.map((kind) => ({ value: kind, label: t(`controlAccounts.${kind}`) }))}
+        />
+      </Form.Item>
+      <Form.Item name="currency" label={t('fields.currency')} extra={t('accounts.currencyHint')}>
+        <Select
+          allowClear
+          showSearch={{ optionFilterProp: 'label' }}
+          loading={currencies.isPending}
+          options={
+            currencies.data?.currencies.map(({ code, name }) => ({
+              value: code,
+              label: `${code} – ${name}`,
+            })) ?? []
+          }
+        />
+      </Form.Item>
+      <Form.Item name="postingAllowed" label={t('accounts.postingAllowed')} valuePropName="checked">
+        <Switch />
+      </Form.Item>
+      <Form.Item name="isActive" label={t('fields.isActive')} valuePropName="checked">
+        <Switch />
+      </Form.Item>
+    </>
+  )
+}
+
+interface ParentOption {
+  value: string
+  title: string
+  children: ParentOption[]
+}
+
+/** An account can be neither its own parent nor below itself. */
+function parentOption(node: GlAccountNode, excludedId: string | null): ParentOption[] {
+  if (node.id === excludedId) return []
+  const children = node.children.flatMap((child) => parentOption(child, excludedId))
+  return [{ value: node.id, title: `${node.code} ${node.name}`, children }]
+}

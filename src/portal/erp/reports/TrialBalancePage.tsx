@@ -1,0 +1,140 @@
+import { useQuery } from '@tanstack/react-query'
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
+import { Button, Card, Table, Tag } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { Amount } from '../../shared/Amount.tsx'
+import { DateInput } from '../../shared/DateInput.tsx'
+import { today } from '../../shared/formats.ts'
+import { Labelled } from '../../shared/Labelled.tsx'
+import type { TrialBalance } from '../../shared/model.ts'
+import { PageHeader } from '../../shared/PageHeader.tsx'
+import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { AccountTypeTag } from '../accounts/AccountTypeTag.tsx'
+import { useAccountName } from '../accounts/queries.ts'
+import { trialBalanceQuery } from './queries.ts'
+
+const route = getRouteApi('/_erp/reports/trial-balance')
+
+export function TrialBalancePage() {
+  const { t } = useTranslation()
+  const asOf = route.useSearch().asOf ?? today()
+  const navigate = route.useNavigate()
+  const report = useQuery(trialBalanceQuery(asOf))
+  return (
+    <>
+      <PageHeader
+        title={t('menu.trialBalance')}
+        tag={report.data && <Tag className="ltr">{report.data.currency}</Tag>}
+      />
+      <div className="toolbar">
+        <Labelled label={t('reports.asOf')}>
+          <DateInput
+            value={asOf}
+            onChange={(day) => void navigate({ search: day ? { asOf: day } : {}, replace: true })}
+            style={{ width: 160 }}
+          />
+        </Labelled>
+      </div>
+      {report.isPending && <LoadingState />}
+      {report.isError && <ErrorState error={report.error} onRetry={() => void report.refetch()} />}
+      {report.isSuccess && <TrialBalanceTable report={report.data} />}
+    </>
+  )
+}
+
+function TrialBalanceTable({ report }: { report: TrialBalance }) {
+  const { t } = useTranslation()
+  const nameOf = useAccountName()
+  return (
+    <Card styles={{ body: { padding: 0 } }}>
+      <Table
+        rowKey="accountId"
+        size="middle"
+        pagination={false}
+        scroll={{ x: true }}
+        dataSource={report.rows}
+        locale={{ emptyText: <NothingPosted /> }}
+        columns={[
+          {
+            title: t('fields.code'),
+            width: 120,
+            render: (_, row) => (
+              <LedgerLink accountId={row.accountId} to={report.asOf}>
+                <span className="ltr">{row.accountCode}</span>
+              </LedgerLink>
+            ),
+          },
+          {
+            title: t('fields.name'),
+            render: (_, row) => (
+              <LedgerLink accountId={row.accountId} to={report.asOf}>
+                {nameOf(row.accountId, row.accountName)}
+              </LedgerLink>
+            ),
+          },
+          { title: t('fields.type'), width: 120, render: (_, row) => <AccountTypeTag type={row.type} /> },
+          {
+            title: t('journals.debit'),
+            className: 'numeric',
+            align: 'right',
+            width: 180,
+            render: (_, row) => <Amount value={row.debit} />,
+          },
+          {
+            title: t('journals.credit'),
+            className: 'numeric',
+            align: 'right',
+            width: 180,
+            render: (_, row) => <Amount value={row.credit} />,
+          },
+        ]}
+        summary={() =>
+          report.rows.length > 0 && (
+            <Table.Summary.Row className="table-total">
+              <Table.Summary.Cell index={0} colSpan={3}>
+                {t('journals.total')}
+              </Table.Summary.Cell>
+              <Table.Summary.Cell index={1} className="numeric">
+                <Amount value={report.totalDebit} showZero />
+              </Table.Summary.Cell>
+              <Table.Summary.Cell index={2} className="numeric">
+                <Amount value={report.totalCredit} showZero />
+              </Table.Summary.Cell>
+            </Table.Summary.Row>
+          )
+        }
+      />
+    </Card>
+  )
+}
+
+function LedgerLink({
+  accountId,
+  to,
+  children,
+}: {
+  accountId: string
+  to: string
+  children: React.ReactNode
+}) {
+  return (
+    <Link to="/reports/general-ledger" search={{ accountId, to }}>
+      {children}
+    </Link>
+  )
+}
+
+function NothingPosted() {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  return (
+    <EmptyState
+      text={t('reports.nothingPosted')}
+      action={
+        <Button type="primary" onClick={() => void navigate({ to: '/journal-entries/new' })}>
+          {t('journals.create')}
+        </Button>
+      }
+    />
+  )
+}

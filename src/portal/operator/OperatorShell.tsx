@@ -1,0 +1,44 @@
+import { useEffect } from 'react'
+import { AppstoreOutlined, CreditCardOutlined } from '@ant-design/icons'
+import { useQueryClient } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { Tag } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { operatorApi } from '../shared/client.ts'
+import { operatorSession, signedOut } from '../shared/session.ts'
+import { Shell } from '../shared/Shell.tsx'
+import { useStored } from '../shared/stored.ts'
+
+export function OperatorShell() {
+  const { t } = useTranslation()
+  const { session } = useStored(operatorSession)
+  const navigate = useNavigate()
+  const queryClient = useQueryClient()
+
+  // Signed out here, in another tab, or by the server.
+  useEffect(() => {
+    if (session) return
+    queryClient.clear()
+    void navigate({ to: '/operator/sign-in' })
+  }, [session, navigate, queryClient])
+
+  async function signOut() {
+    // Even when the server cannot be told, this browser forgets.
+    await operatorApi.POST('/platform/auth/logout').catch(() => undefined)
+    signedOut(operatorSession)
+  }
+
+  if (!session) return null
+  return (
+    <Shell
+      home="/operator/tenants"
+      menu={[
+        { path: '/operator/tenants', name: t('menu.tenants'), icon: <AppstoreOutlined /> },
+        { path: '/operator/plans', name: t('menu.plans'), icon: <CreditCardOutlined /> },
+      ]}
+      personName={session.person.fullName}
+      context={<Tag>{t('menu.operator')}</Tag>}
+      onSignOut={() => void signOut()}
+    />
+  )
+}

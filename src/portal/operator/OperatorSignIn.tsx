@@ -1,0 +1,58 @@
+import { useMutation } from '@tanstack/react-query'
+import { getRouteApi } from '@tanstack/react-router'
+import { Button, Form, Input } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { anonymousApi, read } from '../shared/client.ts'
+import { operatorSession, signedIn } from '../shared/session.ts'
+import { SignInFrame } from '../shared/SignInFrame.tsx'
+import { ProblemAlert } from '../shared/states.tsx'
+import { useFormProblem } from '../shared/useFormProblem.ts'
+import { useGoOn } from '../shared/useGoOn.ts'
+
+interface Credentials {
+  email: string
+  password: string
+}
+
+const route = getRouteApi('/operator/sign-in')
+
+export function OperatorSignIn() {
+  const { t } = useTranslation()
+  const [form] = Form.useForm<Credentials>()
+  const { next } = route.useSearch()
+  const goOn = useGoOn('/operator/tenants')
+  const formProblem = useFormProblem(form)
+  const signIn = useMutation({
+    mutationFn: (body: Credentials) => read(anonymousApi.POST('/platform/auth/login', { body })),
+    onMutate: formProblem.clear,
+    onError: formProblem.show,
+    onSuccess: ({ token, refreshToken, operator }) => {
+      signedIn(operatorSession, { token, refreshToken, person: operator })
+      goOn(next)
+    },
+  })
+  return (
+    <SignInFrame title={t('signIn.title')} subtitle={t('signIn.operatorSubtitle')}>
+      <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
+      <Form form={form} layout="vertical" requiredMark={false} onFinish={(values) => signIn.mutate(values)}>
+        <Form.Item
+          name="email"
+          label={t('signIn.email')}
+          rules={[{ required: true, message: t('validation.required') }]}
+        >
+          <Input type="email" autoComplete="username" autoFocus />
+        </Form.Item>
+        <Form.Item
+          name="password"
+          label={t('signIn.password')}
+          rules={[{ required: true, message: t('validation.required') }]}
+        >
+          <Input.Password autoComplete="current-password" />
+        </Form.Item>
+        <Button type="primary" htmlType="submit" block loading={signIn.isPending}>
+          {t('signIn.submit')}
+        </Button>
+      </Form>
+    </SignInFrame>
+  )
+}

@@ -1,0 +1,54 @@
+/** The shapes the screens speak of, taken from the API's own description. */
+import type { paths } from './api.d.ts'
+
+/** The API's paths below its base address, as the screens name them. */
+export type ApiPaths = {
+  [Path in keyof paths as Path extends `/api/v1${infer Below}` ? Below : never]: paths[Path]
+}
+
+type SuccessStatus = 200 | 201 | 202 | '2XX'
+
+type SuccessBody<Operation> = Operation extends { responses: infer Responses }
+  ? {
+      [Status in keyof Responses & SuccessStatus]: Responses[Status] extends {
+        content: { 'application/json': infer Body }
+      }
+        ? Body
+        : never
+    }[keyof Responses & SuccessStatus]
+  : never
+
+type DataOf<Operation> = SuccessBody<Operation> extends { data: infer Data } ? Data : never
+type BodyOf<Operation> = Operation extends { requestBody: { content: { 'application/json': infer Body } } }
+  ? Body
+  : never
+
+export type Operator = DataOf<ApiPaths['/platform/auth/login']['post']>['operator']
+export type TenantList = DataOf<ApiPaths['/platform/tenants']['get']>
+export type Tenant = TenantList['tenants'][number]
+export type TenantStatus = Tenant['status']
+export type NewTenant = BodyOf<ApiPaths['/platform/tenants']['post']>
+export type TenantOptions = DataOf<ApiPaths['/platform/tenant-options']['get']>
+export type CreatedTenant = DataOf<ApiPaths['/platform/tenants']['post']>
+export type Operation = DataOf<ApiPaths['/platform/operations/{id}']['get']>
+
+export type User = DataOf<ApiPaths['/auth/login']['post']>['user']
+export type Company = User['companies'][number]
+
+export type GlAccount = DataOf<ApiPaths['/masters/gl-accounts/{id}']['get']>
+/** The description of the tree cannot say that it goes on below itself. */
+export interface GlAccountNode extends GlAccount {
+  children: GlAccountNode[]
+}
+export type NewGlAccount = BodyOf<ApiPaths['/masters/gl-accounts']['post']>
+
+export type JournalEntryList = DataOf<ApiPaths['/finance/journal-entries']['get']>
+export type JournalEntry = DataOf<ApiPaths['/finance/journal-entries/{id}']['get']>
+export type NewJournalEntry = BodyOf<ApiPaths['/finance/journal-entries']['post']>
+export type NewReversal = BodyOf<ApiPaths['/finance/journal-entries/{id}/reversal']['post']>
+
+export type TrialBalance = DataOf<ApiPaths['/reports/trial-balance']['get']>
+export type GeneralLedger = DataOf<ApiPaths['/reports/general-ledger']['get']>
+
+export type FiscalYear = DataOf<ApiPaths['/finance/fiscal-years']['get']>['fiscalYears'][number]
+export type Period = FiscalYear['periods'][number]
