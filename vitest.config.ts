@@ -2,8 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'bench/**/*.test.ts', 'tools/**/*.test.ts'],
-    exclude: ['src/portal/**'],
+    include: ['src/**/*.test.ts'],
     globalSetup: ['src/testing/postgres.ts'],
     pool: 'forks',
     maxWorkers: 2,

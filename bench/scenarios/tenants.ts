@@ -18,11 +18,11 @@ export const tenants: Scenario = {
 async function cold(bench: Bench): Promise<Figure> {
   const product = await bench.serve()
   const [ours, floor, hashed]: [number[], number[], number[]] = [[], [], []]
-  await product.createTenant('COLD_WARMUP', undefined)
+  await product.createTenant('COLDWARM', undefined)
   for (let round = 0; round < ROUNDS; round++) {
     floor.push(await rawClone(bench, round))
-    ours.push(await product.createTenant(`COLD_${round}`, undefined))
-    hashed.push(await product.createTenant(`COLDP_${round}`, PASSWORD))
+    ours.push(await product.createTenant(`COLD${round}`, undefined))
+    hashed.push(await product.createTenant(`COLDP${round}`, PASSWORD))
   }
   await product.stop()
   const ratio = median(ours) / median(floor)
@@ -45,11 +45,11 @@ async function ready(bench: Bench): Promise<Figure> {
   for (let round = 0; round < ROUNDS; round++) {
     floor.push(await rawClone(bench, round))
     await poolFilled(bench)
-    ours.push(await product.createTenant(`READY_${round}`, undefined))
+    ours.push(await product.createTenant(`READY${round}`, undefined))
     await poolFilled(bench)
-    hashed.push(await product.createTenant(`READYP_${round}`, PASSWORD))
+    hashed.push(await product.createTenant(`READYP${round}`, PASSWORD))
   }
-  await canSignIn(product, `READYP_0`)
+  await canSignIn(product, `READYP0`)
   await product.stop()
   return {
     name: 'tenant-ready',

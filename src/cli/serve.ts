@@ -4,6 +4,11 @@ import { log, runUntilSignalled } from './program.ts'
 
 export async function run(): Promise<void> {
   const product = await startProduct(readConfiguration(process.env), { log })
+  const generatedPassword = await product.ensureFirstOperator()
+  if (generatedPassword !== undefined) {
+    const { operatorEmail } = product.configuration
+    process.stdout.write(`First operator (shown this once): ${operatorEmail} / ${generatedPassword}\n`)
+  }
   const port = await product.listen()
   log('info', `Listening on port ${port}`)
   await runUntilSignalled(product)

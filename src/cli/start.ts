@@ -15,8 +15,9 @@ export async function run(arguments_: string[]): Promise<void> {
   if (!existsSync(join(PORTAL_FOLDER, 'index.html'))) buildPortal()
   const product = await startProduct(configuration, { log })
   const demo = values.demo ? await makeDemoTenant(product) : undefined
+  const generatedPassword = await product.ensureFirstOperator()
   const port = await product.listen()
-  printWelcome(product, port, demo)
+  printWelcome(product, port, generatedPassword, demo)
   await runUntilSignalled(product)
 }
 
@@ -40,11 +41,11 @@ function buildPortal(): void {
 }
 
 function printWelcome(
-  product: Product,
+  { configuration }: Product,
   port: number,
+  generatedPassword: string | undefined,
   demo: Awaited<ReturnType<typeof makeDemoTenant>> | undefined,
 ): void {
-  const { configuration, firstOperatorPassword } = product
   const base = configuration.publicUrl ?? `http://${configuration.baseDomain}:${port}`
   const line = (label: string, value: string): void => {
     process.stdout.write(`  ${label.padEnd(18)} ${styleText('bold', value)}\n`)
@@ -52,7 +53,7 @@ function printWelcome(
   process.stdout.write('\nSolution ERP is running\n\n')
   line('Operator portal', `${base}/operator`)
   line('API documentation', `${base}/api/v1/docs`)
-  printOperator(configuration, firstOperatorPassword, line)
+  printOperator(configuration, generatedPassword, line)
   if (demo) {
     line('Demo tenant', tenantAddress(configuration, port, demo.subdomain))
     line('  sign in as', `${demo.email}${demo.password === undefined ? '' : ` / ${demo.password}`}`)

@@ -28,6 +28,8 @@ export interface Answer {
 }
 
 const GROUP_MAXIMUM = 64
+/** One group is being checked and written while the one before it is being made durable. */
+const GROUPS_AT_ONCE = Number(process.env['GAO'] ?? 2)
 
 export class CommandRunner {
   readonly #gate: Gate
@@ -91,7 +93,7 @@ export class CommandRunner {
     })
     if (claim && answer.status === 201) {
       await this.#gate
-        .writePlatform(context.actor, (tx) => saveAnswers(tx, 'platform', [{ ...claim, ...answer }]))
+        .writePlatform(context.actor, async (tx) => saveAnswers(tx, 'platform', [{ ...claim, ...answer }]))
         .catch((error: unknown) => {
           if (!(error instanceof KeyTakenMeanwhile)) throw error
         })
@@ -105,20 +107,21 @@ export class CommandRunner {
     const companyId = command.context.principal?.companyId ?? ''
     const key = `${tenant.tenantId}/${companyId}/${command.route.operation.name}`
     return new Promise((resolve, reject) => {
-      const group = this.#groups.get(key) ?? { waiting: [], isRunning: false }
+      const group = this.#groups.get(key) ?? { waiting: [], running: 0 }
       this.#groups.set(key, group)
       group.waiting.push({ command, resolve, reject })
-      if (!group.isRunning) void this.#drain(key, group, tenant)
+      if (group.running < GROUPS_AT_ONCE) void this.#drain(key, group, tenant)
     })
   }
 
   async #drain(key: string, group: Group, tenant: TenantLocation): Promise<void> {
-    group.isRunning = true
+    group.running++
     while (group.waiting.length > 0) {
       const members = group.waiting.splice(0, GROUP_MAXIMUM)
       await this.#together(members, tenant)
     }
-    this.#groups.delete(key)
+    group.running--
+    if (group.running === 0) this.#groups.delete(key)
   }
 
   async #together(members: readonly Member[], tenant: TenantLocation): Promise<void> {
@@ -155,7 +158,7 @@ interface Member {
 
 interface Group {
   readonly waiting: Member[]
-  isRunning: boolean
+  running: number
 }
 
 function splitByKey(members: readonly Member[]): [Member[], Member[]] {
@@ -180,16 +183,20 @@ function settle(member: Member, answer: Answer | Problem | undefined): void {
 
 async function handledTogether(tx: TenantTx, members: readonly Member[]): Promise<(Answer | Problem)[]> {
   const commands = members.map(({ command }) => command)
-  const saved = await savedAnswers(tx, 'core', commands.map(({ claim }) => claim)) // prettier-ignore
+  const grouping = commands[0]?.route.grouping
+  if (!grouping) throw new Error('Only a grouped operation is joined with others')
+  const [saved, loaded] = await Promise.all([
+    savedAnswers(tx, 'core', commands.map(({ claim }) => claim)), // prettier-ignore
+    grouping.load(tx, commands.map(({ input }) => input) as never),
+  ])
   const fresh = commands.filter((_, index) => saved[index] === undefined)
-  const grouping = fresh[0]?.route.grouping
-  const results = grouping ? await grouping.handle(tx, fresh as never) : []
+  const results = await grouping.handle(tx, fresh as never, loaded)
   const answers = new Map<Command, Answer | Problem>()
   for (const [index, command] of fresh.entries()) {
     const result = results[index]
     answers.set(command, result instanceof Problem ? result : answerOf(command, result))
   }
-  await saveAnswers(
+  saveAnswers(
     tx,
     'core',
     fresh.flatMap((command) => {
@@ -215,7 +222,7 @@ async function withIdempotency(
   if (saved instanceof Problem) throw saved
   if (saved) return { ...saved, message: undefined }
   const answer = await handled(command, tx)
-  await saveAnswers(tx, schema, [{ ...claim, ...answer }])
+  saveAnswers(tx, schema, [{ ...claim, ...answer }])
   return answer
 }
 

@@ -8,7 +8,9 @@ import { constraintProblem } from './constraints.ts'
 
 export function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = problemOf(error)
-  if (problem.status >= 500) request.log.error({ err: error }, 'failed')
+  // A Problem without a cause was foreseen, also a 503: no stack is needed to understand it.
+  const isForeseen = error instanceof Problem && error.cause === undefined
+  if (problem.status >= 500 && !isForeseen) request.log.error({ err: error }, 'failed')
   else request.log.info({ code: problem.code, status: problem.status }, 'refused')
   if (problem.retryAfterSeconds !== undefined) void reply.header('retry-after', problem.retryAfterSeconds)
   if (problem.status === 401) void reply.header('www-authenticate', 'Bearer')
@@ -28,6 +30,34 @@ export function answerFailure(error: unknown, request: FastifyRequest, reply: Fa
       },
     })
 }
+
+/** The failure envelope, as the OpenAPI document shows it. */
+export const failureSchema = {
+  $id: 'Failure',
+  type: 'object',
+  required: ['success', 'error'],
+  properties: {
+    success: { type: 'boolean', const: false },
+    error: {
+      type: 'object',
+      required: ['code', 'message', 'details', 'timestamp', 'requestId', 'path'],
+      properties: {
+        code: { type: 'string' },
+        message: { type: 'string' },
+        details: {
+          description: 'Of VALIDATION_ERROR: an array of {field, code, message}, one for each wrong field',
+          anyOf: [
+            { type: 'array', items: { type: 'object', additionalProperties: true } },
+            { type: 'object', additionalProperties: true },
+          ],
+        },
+        timestamp: { type: 'string' },
+        requestId: { type: 'string' },
+        path: { type: 'string' },
+      },
+    },
+  },
+} as const
 
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error

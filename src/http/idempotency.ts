@@ -69,21 +69,26 @@ export async function savedAnswers(
   })
 }
 
-export async function saveAnswers(
+/** Written with the commit; a key that another request took in the meantime undoes the whole (KeyTakenMeanwhile). */
+export function saveAnswers(
   tx: TenantTx | PlatformTx,
   schema: 'core' | 'platform',
   answers: readonly (IdempotencyClaim & { status: number; data: unknown })[],
-): Promise<void> {
+): void {
   if (answers.length === 0) return
-  const saved = await tx.prepared(INSERT[schema], [
+  const values = [
     answers.map(({ scope }) => scope),
     answers.map(({ key }) => key),
     answers.map(({ operation }) => operation),
     answers.map(({ requestHash }) => requestHash),
     answers.map(({ status }) => status),
     answers.map(({ data }) => JSON.stringify(data)),
-  ])
-  if (saved.length !== answers.length) throw new KeyTakenMeanwhile()
+  ]
+  tx.finish(INSERT[schema], values, (error) =>
+    (error as { constraint?: string }).constraint === 'idempotency_key_scope_key_key'
+      ? new KeyTakenMeanwhile()
+      : error,
+  )
 }
 
 const SELECT = { core: select('core'), platform: select('platform') }
@@ -98,10 +103,9 @@ function select(schema: 'core' | 'platform') {
 }
 
 function insert(schema: 'core' | 'platform') {
-  return statement<{ id: string }>(
+  return statement<unknown>(
     'idempotency-insert',
     `INSERT INTO ${schema}.idempotency_key (scope, key, operation, request_hash, status, response)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::text[])
-     ON CONFLICT (scope, key) DO NOTHING RETURNING id`,
+     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::int[], $6::text[])`,
   )
 }

@@ -5,6 +5,9 @@ const SIGN_IN = 'User name: the e-mail address; on an address without a subdomai
 
 export function describe(version: string): FastifyDynamicSwaggerOptions {
   return {
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) => String(json['$id'] ?? `def-${index}`),
+    },
     openapi: {
       openapi: '3.1.0',
       info: {

@@ -64,11 +64,14 @@ export interface GroupMember<O extends Operation> {
  * Carries out several requests of one company in one transaction. A request that is refused gets its
  * Problem as a value, so that the others stand; anything thrown undoes the group, and each is tried alone.
  */
-export interface Grouping<O extends Operation> {
+export interface Grouping<O extends Operation, Loaded = unknown> {
   readonly applies: (input: InputOf<O>) => boolean
+  /** What the members look up, read together in one round trip. */
+  readonly load: (tx: TenantTx, inputs: readonly InputOf<O>[]) => Promise<Loaded>
   readonly handle: (
     tx: TenantTx,
     members: readonly GroupMember<O>[],
+    loaded: Loaded,
   ) => Promise<readonly (DataOf<O> | Problem)[]>
 }
 
@@ -78,10 +81,10 @@ export interface Route {
   readonly grouping: Grouping<Operation> | undefined
 }
 
-export function implement<O extends Operation>(
+export function implement<O extends Operation, Loaded = unknown>(
   operation: O,
   handle: Handler<O>,
-  grouping?: Grouping<O>,
+  grouping?: Grouping<O, Loaded>,
 ): Route {
   return {
     operation,

@@ -14,9 +14,10 @@ import { uuidV7 } from '../kernel/ids.ts'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import type { Gate, TenantLocation } from '../tenancy/gate.ts'
 import { CommandRunner, type Command } from './commands.ts'
+import type { Operation } from './contract.ts'
 import { etagOf } from './etag.ts'
 import { idempotencyClaim } from './idempotency.ts'
-import { answerFailure } from './failures.ts'
+import { answerFailure, failureSchema } from './failures.ts'
 import type { Metrics } from './metrics.ts'
 import { describe } from './openapi.ts'
 import type { Principal, Route } from './route.ts'
@@ -94,6 +95,7 @@ export async function createHttpServer(
   addHooks(app, ports.metrics)
   app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply))
   app.setNotFoundHandler((request, reply) => answerFailure(new Problem(problems.notFound, { message: 'No such address' }), request, reply)) // prettier-ignore
+  app.addSchema(failureSchema)
   const runner = new CommandRunner(ports.gate)
   for (const route of routes) mount(app, route, ports, runner)
   mountHealth(app, ports)
@@ -111,7 +113,8 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
     ...(params ? { params } : {}),
     ...(query ? { querystring: query } : {}),
     ...(body ? { body } : {}),
-    response: { '2xx': envelope(data) },
+    ...headersOf(operation),
+    response: { '2xx': envelope(data), '4xx': { $ref: 'Failure#' }, '5xx': { $ref: 'Failure#' } },
     operationId: name,
     summary,
     tags: [tag],
@@ -218,6 +221,15 @@ function bearerToken(request: FastifyRequest): string | undefined {
 
 function newId(): string {
   return uuidV7(Date.now(), randomBytes(10))
+}
+
+/** What a request may say beside its body; described for callers, read in `serve`. */
+function headersOf({ idempotent, versioned, method }: Operation): object {
+  const properties = {
+    ...(idempotent ? { 'Idempotency-Key': { type: 'string', maxLength: 200 } } : {}),
+    ...(versioned && method === 'PUT' ? { 'If-Match': { type: 'string', maxLength: 200 } } : {}),
+  }
+  return Object.keys(properties).length === 0 ? {} : { headers: { type: 'object', properties } }
 }
 
 function envelope(data: object): object {

@@ -4,6 +4,7 @@
  * one takes over the workflows of a process whose lock is free.
  */
 import { createHash, randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import pg from 'pg'
 import type { DatabaseAddress } from '../tenancy/pools.ts'
@@ -23,26 +24,31 @@ export interface WorkflowState {
 /** The code's version for DBOS: constant, because every step is written to be taken over by newer code. */
 const APPLICATION_VERSION = '1'
 const LOCK_CLASS = 7_241_861
+const POOL_CONNECTIONS = 6
 const TAKE_OVER_EVERY_MS = 5_000
+const PROVE_AGAIN_AFTER_MS = 500
 
 export class Workflows {
   readonly #options: WorkflowOptions
   readonly #executorId = randomUUID()
+  readonly #pool: pg.Pool
   #lock: pg.Client | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(options: WorkflowOptions) {
     this.#options = options
+    this.#pool = new pg.Pool({ ...options.database, max: POOL_CONNECTIONS, keepAlive: true } as pg.PoolConfig)
+    this.#pool.on('error', (error) => options.log('warn', `A workflow connection was lost: ${error.message}`))
   }
 
   async start(): Promise<void> {
-    const { database, log } = this.#options
+    const { log } = this.#options
     await this.#proveLife()
     DBOS.setConfig({
       name: 'solution-erp',
-      systemDatabaseUrl: urlOf(database),
-      systemDatabasePoolSize: 6,
+      // Our own pool: DBOS would ask another database whether this one exists, which its role may not enter.
+      systemDatabasePool: this.#pool,
       executorID: this.#executorId,
       applicationVersion: APPLICATION_VERSION,
       // Debug and info of the library tell its own story, not the operator's.
@@ -65,6 +71,7 @@ export class Workflows {
     clearInterval(this.#timer)
     await DBOS.shutdown({ workflowCompletionTimeoutMS: 10_000 })
     await this.#lock?.end().catch(() => {})
+    await this.#pool.end()
   }
 
   async state(id: string): Promise<(WorkflowState & { kind: string }) | undefined> {
@@ -85,13 +92,34 @@ export class Workflows {
 
   /** Held as long as the connection lives: the server frees it the moment this process is gone. */
   async #proveLife(): Promise<void> {
-    const client = new pg.Client({ ...this.#options.database, keepAlive: true } as pg.ClientConfig)
-    client.on('error', () => {
-      if (!this.#stopped) setTimeout(() => void this.#proveLife().catch(() => {}), 1_000).unref()
-    })
-    await client.connect()
-    await client.query('SELECT pg_advisory_lock($1, $2)', [LOCK_CLASS, lockKey(this.#executorId)])
+    const client = new pg.Client({
+      ...this.#options.database,
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+    } as pg.ClientConfig)
+    client.on('error', () => client.end().catch(() => {}))
+    try {
+      await client.connect()
+      await client.query('SELECT pg_advisory_lock($1, $2)', [LOCK_CLASS, lockKey(this.#executorId)])
+    } catch (error) {
+      await client.end().catch(() => {})
+      throw error
+    }
+    client.once('end', () => void this.#proveLifeAgain())
     this.#lock = client
+    if (this.#stopped) await client.end()
+  }
+
+  async #proveLifeAgain(): Promise<void> {
+    while (!this.#stopped) {
+      await sleep(PROVE_AGAIN_AFTER_MS, undefined, { ref: false })
+      if (this.#stopped) return
+      try {
+        return await this.#proveLife()
+      } catch {
+        // The database is still away; nobody can take our workflows over meanwhile.
+      }
+    }
   }
 
   async #takeOver(): Promise<void> {
@@ -142,13 +170,4 @@ function instant(epochMs: number | undefined): Date | null {
 
 function lockKey(executorId: string): number {
   return createHash('sha256').update(executorId).digest().readInt32BE()
-}
-
-function urlOf({ host, port, database, user, password, ssl }: DatabaseAddress): string {
-  const url = new URL(`postgres://${host}:${port}`)
-  url.pathname = `/${encodeURIComponent(database)}`
-  url.username = encodeURIComponent(user)
-  url.password = encodeURIComponent(password)
-  if (ssl) url.searchParams.set('sslmode', 'no-verify')
-  return url.href
 }

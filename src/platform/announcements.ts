@@ -3,6 +3,7 @@
  * database. Sent inside a transaction, heard when it commits. A listener that was cut off forgets all it
  * has cached, because it cannot know what it missed.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { sql } from 'kysely'
 import { platformSql, type PlatformTx } from '../tenancy/handles.ts'
@@ -40,16 +41,19 @@ export class Announcements {
       connectionTimeoutMillis: 5_000,
     } as pg.ClientConfig)
     client.on('error', () => client.end().catch(() => {}))
-    client.on('end', () => {
-      if (!this.#stopped) setTimeout(() => void this.#restart(), RECONNECT_MS).unref()
-    })
-    client.on('notification', ({ payload }) => {
-      if (payload !== undefined) this.#hear(JSON.parse(payload) as Announcement)
-    })
-    await client.connect()
-    await client.query(`LISTEN ${CHANNEL}`)
+    client.on('notification', ({ payload }) => this.#heard(payload))
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${CHANNEL}`)
+    } catch (error) {
+      await client.end().catch(() => {})
+      throw error
+    }
+    // Not before: an attempt that failed ends too, and whoever made it makes the next one.
+    client.once('end', () => void this.#comeBack())
     this.#client = client
     this.#forgetAll()
+    if (this.#stopped) await client.end()
   }
 
   async stop(): Promise<void> {
@@ -57,8 +61,23 @@ export class Announcements {
     await this.#client?.end().catch(() => {})
   }
 
-  async #restart(): Promise<void> {
-    if (this.#stopped) return
-    await this.start().catch(() => setTimeout(() => void this.#restart(), RECONNECT_MS).unref())
+  async #comeBack(): Promise<void> {
+    while (!this.#stopped) {
+      await sleep(RECONNECT_MS, undefined, { ref: false })
+      if (this.#stopped) return
+      try {
+        return await this.start()
+      } catch {
+        // Still away.
+      }
+    }
+  }
+
+  #heard(payload: string | undefined): void {
+    try {
+      this.#hear(JSON.parse(payload ?? '') as Announcement)
+    } catch {
+      this.#forgetAll() // something has changed, and only another version of this program knows what
+    }
   }
 }

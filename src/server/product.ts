@@ -2,7 +2,7 @@
  * The product, put together: database server, platform, workflows, HTTP. Every program (server, worker,
  * command line, test) starts it here and takes the parts it needs.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
@@ -55,8 +55,8 @@ export interface Product {
   readonly routes: readonly Route[]
   /** What starting did to tenants whose schema was behind. */
   readonly fleet: FleetOutcome
-  /** The generated password of the first operator, the one time it can be shown. */
-  readonly firstOperatorPassword: string | undefined
+  /** Makes the first operator if there is none; a generated password comes back this one time, to be shown. */
+  ensureFirstOperator(): Promise<string | undefined>
   /** Starts answering; resolves to the port. */
   listen(): Promise<number>
   stop(): Promise<void>
@@ -75,6 +75,7 @@ export async function startProduct(
     const { admin, platform } = await connectDatabases(configuration, stops)
     const secrets = new Secrets(configuration.secretKey)
     const server = new DatabaseServer(admin, secrets)
+    stops.push(() => server.close())
     await checkDatabaseServer(server, configuration.environment === 'production', log)
     await server.prepare()
     const platformAddress = platform ?? server.migratorAddress('erp_platform')
@@ -198,12 +199,6 @@ async function assemble(parts: Parts): Promise<Product> {
   const refilling = setInterval(() => void databases.refill(), REFILL_EVERY_MS)
   refilling.unref()
   stops.push(async () => clearInterval(refilling))
-  const firstOperatorPassword = await ensureFirstOperator(
-    gate,
-    SYSTEM,
-    configuration.operatorEmail,
-    configuration.operatorPassword,
-  )
 
   const ports: HttpPorts = {
     gate,
@@ -222,7 +217,7 @@ async function assemble(parts: Parts): Promise<Product> {
       version: VERSION,
     })
     mountTokenEndpoints(app, { gate, ports, identity, operators })
-    await mountPortal(app)
+    await mountPortal(app, configuration.baseDomain)
     await app.listen({ host: configuration.host, port: configuration.port })
     stops.push(() => app.close())
     const address = app.server.address()
@@ -240,7 +235,8 @@ async function assemble(parts: Parts): Promise<Product> {
     tokens,
     routes,
     fleet,
-    firstOperatorPassword,
+    ensureFirstOperator: () =>
+      ensureFirstOperator(gate, SYSTEM, configuration.operatorEmail, configuration.operatorPassword),
     listen,
     stop: parts.stop,
   }
@@ -347,11 +343,14 @@ async function notReady(gate: Gate): Promise<string[]> {
 }
 
 /** The portal's files, and its page for every address that is none of the API's. */
-async function mountPortal(app: FastifyInstance): Promise<void> {
-  if (!existsSync(PORTAL_FOLDER)) return
+async function mountPortal(app: FastifyInstance, baseDomain: string): Promise<void> {
+  const page = join(PORTAL_FOLDER, 'index.html')
+  if (!existsSync(page)) return
   await app.register(fastifyStatic, {
     root: PORTAL_FOLDER,
     wildcard: false,
+    index: false,
+    globIgnore: ['**/index.html'],
     cacheControl: false,
     setHeaders: (reply, path) => {
       const isNamedByContent = path.includes('/assets/')
@@ -361,11 +360,16 @@ async function mountPortal(app: FastifyInstance): Promise<void> {
       )
     },
   })
+  // The page recognises tenants' addresses by the domain it is served under.
+  const html = readFileSync(page, 'utf8').replace(
+    /(<meta name="base-domain" content=")[^"]*/,
+    `$1${baseDomain}`,
+  )
   app.get('/*', { schema: { hide: true } }, (request, reply) => {
     if (request.url.startsWith('/api/') || /\.\w+$/.test(request.url.split('?')[0] ?? '')) {
       throw new Problem(problems.notFound, { message: 'No such address' })
     }
-    return reply.sendFile('index.html')
+    return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html)
   })
 }
 

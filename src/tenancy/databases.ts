@@ -7,7 +7,7 @@
  * that is a member of it and can connect to its own database only.
  */
 import type pg from 'pg'
-import { connect, type DatabaseAddress } from './pools.ts'
+import { connect, ConnectionPools, isConnectionLoss, type DatabaseAddress } from './pools.ts'
 import { scramVerifier, type Secrets } from './secrets.ts'
 import { identifier, literal } from './sql-text.ts'
 
@@ -15,6 +15,8 @@ export const MIGRATOR_ROLE = 'erp_migrator'
 export const RUNTIME_GROUP_ROLE = 'erp_tenant_runtime'
 const STATEMENT_TIMEOUT_MS = 60_000
 const CONNECT_TIMEOUT_MS = 10_000
+/** Locks are held over one connection while another works, by several workflows at once. */
+const ADMIN_CONNECTIONS = 8
 /** Key of the advisory lock under which server-wide objects are made: two starting processes take turns. */
 const SERVER_LOCK = 7_241_860_001
 
@@ -26,6 +28,12 @@ const UNIQUE_VIOLATION = '23505'
 export class DatabaseServer {
   readonly admin: DatabaseAddress
   readonly #secrets: Secrets
+  readonly #connections = new ConnectionPools({
+    connectionsMaximum: ADMIN_CONNECTIONS,
+    connectionsPerDatabaseMaximum: ADMIN_CONNECTIONS,
+    waitMs: STATEMENT_TIMEOUT_MS,
+    idleMs: 10_000,
+  })
 
   constructor(admin: DatabaseAddress, secrets: Secrets) {
     this.admin = admin
@@ -51,6 +59,7 @@ export class DatabaseServer {
       this.withAdmin(async (client) => {
         await ensureRole(client, RUNTIME_GROUP_ROLE, 'NOLOGIN')
         await ensureRole(client, MIGRATOR_ROLE, 'LOGIN')
+        await this.#recogniseKey(client)
         const verifier = scramVerifier(this.#migratorPassword(), this.#secrets.derive('migrator-salt', 16))
         await client.query(`ALTER ROLE ${MIGRATOR_ROLE} PASSWORD ${literal(verifier)}`)
         await client.query(`GRANT ${MIGRATOR_ROLE} TO CURRENT_USER`)
@@ -59,12 +68,36 @@ export class DatabaseServer {
     )
   }
 
+  /**
+   * The server remembers which SECRET_KEY its roles' passwords come from. Another one is refused before it
+   * changes anything: it would lock out every running process and could read no tenant's password.
+   */
+  async #recogniseKey(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ comment: string | null }>(
+      `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1`,
+      [MIGRATOR_ROLE],
+    )
+    const known = rows[0]?.comment ?? null
+    const ours = `solution-erp key ${this.#secrets.keyId}`
+    if (known === ours) return
+    if (known !== null) {
+      throw new Error(
+        `SECRET_KEY is not the one this PostgreSQL server was set up with (${known}, not ${ours})`,
+      )
+    }
+    await client.query(`COMMENT ON ROLE ${MIGRATOR_ROLE} IS ${literal(ours)}`)
+  }
+
   /** One process at a time, across the server. */
   async withLock<Result>(key: number, work: () => Promise<Result>): Promise<Result> {
     return this.withAdmin(async (client) => {
       await client.query('SET statement_timeout = 0')
       await client.query('SELECT pg_advisory_lock($1)', [key])
-      return work() // the lock goes with the connection
+      try {
+        return await work()
+      } finally {
+        await client.query('SELECT pg_advisory_unlock($1)', [key])
+      }
     })
   }
 
@@ -120,8 +153,7 @@ export class DatabaseServer {
     await this.withAdmin(async (client) => {
       await ensureRole(client, role, 'LOGIN')
       await client.query(
-        `ALTER ROLE ${identifier(role)} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION
-           CONNECTION LIMIT ${connectionLimit} PASSWORD ${literal(scramVerifier(password))};
+        `ALTER ROLE ${identifier(role)} CONNECTION LIMIT ${connectionLimit} PASSWORD ${literal(scramVerifier(password))};
          ALTER ROLE ${identifier(role)} SET statement_timeout = '30s';
          ALTER ROLE ${identifier(role)} SET lock_timeout = '10s';
          ALTER ROLE ${identifier(role)} SET idle_in_transaction_session_timeout = '60s';
@@ -142,8 +174,25 @@ export class DatabaseServer {
     await this.withAdmin((client) => client.query(`DROP ROLE IF EXISTS ${identifier(role)}`))
   }
 
+  /** Connections are kept for a while: making one costs more than most of what is done over it. */
   async withAdmin<Result>(work: (client: pg.Client) => Promise<Result>): Promise<Result> {
-    return withClient(this.admin, work)
+    const client = await this.#connections.acquire('admin', () => Promise.resolve(this.admin))
+    let isBroken = true
+    try {
+      await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
+      const result = await work(client)
+      isBroken = false
+      return result
+    } catch (error) {
+      isBroken = isConnectionLoss(error)
+      throw error
+    } finally {
+      this.#connections.release('admin', client, isBroken)
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#connections.closeAll()
   }
 }
 
@@ -189,7 +238,7 @@ async function ensureRole(client: pg.Client, role: string, login: 'LOGIN' | 'NOL
 
 /**
  * A tenant's role must reach nothing but its own database, so PUBLIC may not connect to the standard
- * ones. An administrator who does not own them (a shared server) is left as is: `erp check` reports it.
+ * ones. Only their owner can say so: on a server set up by somebody else, its administrator has to (see README).
  */
 async function closePublicDoors(client: pg.Client): Promise<void> {
   await client.query(`GRANT CONNECT ON DATABASE postgres TO CURRENT_USER`).catch(() => {})

@@ -3,13 +3,16 @@
  * only Node. It listens on loopback with a password of its own, survives a killed parent (a live
  * postmaster is adopted, a stale lock file removed), and runs also where we are root.
  */
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   chownSync,
+  closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -18,7 +21,7 @@ import {
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { arch, platform } from 'node:process'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 
@@ -36,6 +39,7 @@ export interface EmbeddedOptions {
 }
 
 const NOBODY = 65_534
+const RESTART_PAUSE_MS = 200
 const SETTINGS = [
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
@@ -54,12 +58,9 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const runner = chooseRunner(directory)
   if (!existsSync(join(data, 'PG_VERSION'))) initialise(data, password, runner)
 
-  const running = livePostmaster(data)
-  const owned = running === undefined || !ownerIsAlive(directory)
-  const port = running?.port ?? (await startPostmaster(data, directory, options, runner))
+  const { adminUrl, isOurs } = await answeringPostmaster(data, password, options, runner)
+  const owned = isOurs || !ownerIsAlive(directory)
   if (owned) writeFileSync(ownerFile(directory), String(process.pid))
-  const adminUrl = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
-  await waitUntilAnswering(adminUrl, data, options.startTimeoutMs ?? 60_000)
   return { adminUrl, stop: () => (owned ? stopPostmaster(data, directory) : Promise.resolve()) }
 }
 
@@ -85,12 +86,14 @@ function chooseRunner(directory: string): Runner {
   return (file, arguments_) => ({ file, arguments: arguments_, identity: { uid: NOBODY, gid: NOBODY } })
 }
 
-/** Made beside its final name and renamed, so that a killed initdb leaves nothing that looks finished. */
+/**
+ * Made beside its final name and renamed, so that a killed initdb leaves nothing that looks finished; in a
+ * folder of its own each time, because the children of a killed one may still be writing to theirs.
+ */
 function initialise(data: string, password: string, runner: Runner): void {
-  const unfinished = `${data}.unfinished`
-  rmSync(unfinished, { recursive: true, force: true })
+  const unfinished = `${data}.unfinished-${process.pid}-${randomBytes(4).toString('hex')}`
   mkdirSync(unfinished, { mode: 0o700 })
-  const passwordFile = `${data}.initial-password`
+  const passwordFile = `${unfinished}.password`
   writeFileSync(passwordFile, password, { mode: 0o600 })
   const command = runner(binary('initdb'), [
     `--pgdata=${unfinished}`,
@@ -110,59 +113,116 @@ function initialise(data: string, password: string, runner: Runner): void {
   if (result.status !== 0) {
     throw new Error(`initdb failed: ${result.error?.message ?? ''} ${result.stderr} ${result.stdout}`.trim())
   }
-  renameSync(unfinished, data)
+  try {
+    renameSync(unfinished, data)
+  } catch (error) {
+    // Another process that started from nothing at the same moment was quicker; its server is ours too.
+    if (!existsSync(join(data, 'PG_VERSION'))) throw error
+  }
+  removeUnfinished(data)
 }
 
-async function startPostmaster(
+/** Those of processes that are gone, and our own. */
+function removeUnfinished(data: string): void {
+  for (const name of readdirSync(dirname(data))) {
+    const [, maker] = name.startsWith(`${basename(data)}.unfinished-`) ? name.split('-') : []
+    const isAnothers = Number(maker) !== process.pid && isAlive(Number(maker))
+    if (maker === undefined || isAnothers) continue
+    try {
+      rmSync(join(dirname(data), name), { recursive: true, force: true })
+    } catch {
+      // Someone still writes there; the next start from nothing clears it away.
+    }
+  }
+}
+
+/**
+ * A postmaster that answers: the one that is there, or one of ours. PostgreSQL itself decides whether a
+ * directory is free (a killed postmaster's backends may still be at work in it): we never remove its lock
+ * file from under it, and try again until it is let in.
+ */
+async function answeringPostmaster(
   data: string,
-  directory: string,
+  password: string,
   options: EmbeddedOptions,
   runner: Runner,
-): Promise<number> {
-  rmSync(join(data, 'postmaster.pid'), { force: true }) // livePostmaster() found nobody behind it
+): Promise<{ adminUrl: string; isOurs: boolean }> {
+  const deadline = Date.now() + (options.startTimeoutMs ?? 60_000)
+  let ours: ChildProcess | undefined
+  let cause: unknown
+  for (;;) {
+    const running = livePostmaster(data)
+    if (running) {
+      const adminUrl = `postgres://postgres:${password}@127.0.0.1:${running.port}/postgres`
+      cause = await whyNotAnswering(adminUrl)
+      if (cause === undefined) return { adminUrl, isOurs: running.pid === ours?.pid }
+    } else if (ours === undefined || ours.exitCode !== null || ours.signalCode !== null) {
+      if (ours !== undefined) await sleep(RESTART_PAUSE_MS)
+      ours = await spawnPostmaster(data, options, runner)
+    }
+    if (Date.now() > deadline) {
+      const message = `The embedded PostgreSQL in ${data} does not answer; see postgres.log beside it`
+      throw new Error(message, { cause })
+    }
+    await sleep(25)
+  }
+}
+
+async function spawnPostmaster(
+  data: string,
+  options: EmbeddedOptions,
+  runner: Runner,
+): Promise<ChildProcess> {
+  forgetStranger(data)
   const port = await freePort()
   const settings = [...SETTINGS, ...(options.settings ?? []), `port=${port}`].flatMap((setting) => [
     '-c',
     setting,
   ])
   const command = runner(binary('postgres'), ['-D', data, ...settings])
-  const log = openSync(join(directory, 'postgres.log'), 'a')
+  const log = openSync(join(options.directory, 'postgres.log'), 'a')
   // Detached: Ctrl-C in the terminal reaches us first, and we stop it when our work is done.
-  spawn(command.file, command.arguments, {
+  const child = spawn(command.file, command.arguments, {
     detached: true,
     stdio: ['ignore', log, log],
     ...command.identity,
-  }).unref()
-  return port
+  })
+  closeSync(log)
+  child.on('error', () => {}) // it has no exit code then; the deadline tells
+  child.unref()
+  return child
 }
 
-async function waitUntilAnswering(adminUrl: string, data: string, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 2_000 })
-    client.on('error', () => {})
-    try {
-      await client.connect()
-      await client.query('SELECT 1')
-      await client.end()
-      return
-    } catch (error) {
-      await client.end().catch(() => {})
-      if (Date.now() > deadline) {
-        throw new Error(`The embedded PostgreSQL in ${data} does not answer; see postgres.log there`, {
-          cause: error,
-        })
-      }
-      await sleep(50)
-    }
+/** PostgreSQL clears a dead process's lock file away itself, but not one whose number a stranger has by now. */
+function forgetStranger(data: string): void {
+  const file = join(data, 'postmaster.pid')
+  if (!existsSync(file)) return
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
+  if (Number.isInteger(pid) && pid > 1 && isAlive(pid) && !isPostgres(pid)) rmSync(file, { force: true })
+}
+
+async function whyNotAnswering(adminUrl: string): Promise<unknown> {
+  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 2_000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query('SELECT 1')
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    await client.end().catch(() => {})
   }
 }
 
 async function stopPostmaster(data: string, directory: string): Promise<void> {
   const running = livePostmaster(data)
   if (running) {
-    process.kill(running.pid, 'SIGINT') // fast shutdown: open transactions are rolled back
-    for (let waitedMs = 0; waitedMs < 30_000 && isPostgres(running.pid); waitedMs += 25) await sleep(25)
+    // Fast: open transactions are rolled back. At once, and recovery at the next start, if that takes too long.
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+      if (isPostgres(running.pid)) process.kill(running.pid, signal)
+      for (let waitedMs = 0; waitedMs < 30_000 && isPostgres(running.pid); waitedMs += 25) await sleep(25)
+    }
   }
   rmSync(ownerFile(directory), { force: true })
 }
@@ -216,8 +276,18 @@ function binary(name: 'initdb' | 'postgres'): string {
   return join(dirname(entry), '..', 'native', 'bin', name)
 }
 
+/** Linked into place whole: of two processes that start at once, both use the first one's. */
 function keptPassword(file: string): string {
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString('hex'), { mode: 0o600 })
+  if (!existsSync(file)) {
+    const own = `${file}.${randomBytes(6).toString('hex')}`
+    writeFileSync(own, randomBytes(24).toString('hex'), { mode: 0o600 })
+    try {
+      linkSync(own, file)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    rmSync(own, { force: true })
+  }
   return readFileSync(file, 'utf8').trim()
 }
 

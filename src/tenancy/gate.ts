@@ -2,8 +2,8 @@
  * The gate: sole minter of handles. It finds the tenant's database, opens a transaction that knows who
  * acts and in which company, and commits or rolls back. Nothing else in the house opens a transaction.
  */
-import type pg from 'pg'
 import { Problem, problems } from '../kernel/problem.ts'
+import { literal } from './sql-text.ts'
 import { isConnectionLoss, type ConnectionPools, type DatabaseAddress } from './pools.ts'
 import {
   Transaction,
@@ -38,13 +38,7 @@ const PLATFORM = 'platform'
  * a tenth of a posting) and never scan a table from end to end: a plan made while a new tenant's tables were
  * almost empty would do so, and be kept while they grow, until autovacuum looks by.
  */
-const PLANNING = {
-  'READ ONLY': { enable_seqscan: 'on', plan_cache_mode: 'auto' },
-  'READ WRITE': { enable_seqscan: 'off', plan_cache_mode: 'force_generic_plan' },
-} as const
-const SET_CONTEXT = `SELECT set_config('erp.company_id', $1, true), set_config('erp.actor_kind', $2, true),
-  set_config('erp.actor_id', $3, true), set_config('erp.request_id', $4, true), set_config('erp.address', $5, true),
-  set_config('enable_seqscan', $6, true), set_config('plan_cache_mode', $7, true)`
+const WRITERS_PLANNING = `set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 export class Gate {
   readonly #options: GateOptions
@@ -131,55 +125,50 @@ export class Gate {
   ): Promise<Result> {
     const client = await pools.acquire(key, address)
     const transaction = new Transaction(client, actor, scope, this.#usePreparedStatements)
-    let broken = false
+    let isBroken = false
+    let closing: Promise<boolean> | undefined
     try {
-      // Not awaited: the first statement of the work travels behind these two in the same packet.
-      const opened = Promise.all([
-        client.query(`BEGIN ISOLATION LEVEL READ COMMITTED ${mode}`),
-        client.query(this.#context(mode, actor, scope)),
-      ])
-      opened.catch(() => {})
+      // Not awaited: the first statements of the work travel behind this one in the same packet.
+      const opened = transaction.begin(opening(mode, actor, scope))
       const result = await work(transaction)
       await opened
-      transaction.end()
-      const { command } = await client.query('COMMIT')
-      if (command !== 'COMMIT') throw new Error('A statement had failed unnoticed: PostgreSQL rolled back')
+      closing = transaction.commit()
+      // Nothing hangs on the end of a transaction that only read: the answer need not wait for it.
+      if (mode === 'READ WRITE') isBroken = await closing
       return result
     } catch (error) {
-      transaction.end()
-      broken = isConnectionLoss(error) || !(await rolledBack(client))
+      isBroken = isConnectionLoss(error) || (await transaction.rollBack())
       throw translated(error)
     } finally {
-      pools.release(key, client, broken)
+      if (mode === 'READ ONLY' && closing) {
+        void closing.catch(() => true).then((broken) => pools.release(key, client, broken))
+      } else {
+        pools.release(key, client, isBroken)
+      }
     }
   }
+}
 
-  #context(mode: Mode, actor: Actor, scope: TenantScope | null): pg.QueryConfig {
-    const { kind, id, requestId, address } = actor
-    const { enable_seqscan, plan_cache_mode } = PLANNING[mode]
-    const values = [
-      scope?.companyId ?? '',
-      kind,
-      id ?? '',
-      requestId,
-      address ?? '',
-      enable_seqscan,
-      plan_cache_mode,
-    ]
-    return { text: SET_CONTEXT, values, ...(this.#usePreparedStatements ? { name: 'set-context' } : {}) }
+/**
+ * One statement opens the transaction and says who acts, and where. A transaction that reads needs only the
+ * company, for row-level security; what a writer leaves is also signed (see audit.record_change).
+ */
+function opening(mode: Mode, actor: Actor, scope: TenantScope | null): string {
+  const company = literal(scope?.companyId ?? '')
+  if (mode === 'READ ONLY') return `BEGIN READ ONLY; SET LOCAL erp.company_id = ${company}`
+  const settings = {
+    actor_kind: actor.kind,
+    actor_id: actor.id,
+    request_id: actor.requestId,
+    address: actor.address,
   }
+  const signed = Object.entries(settings).map(
+    ([name, value]) => `set_config('erp.${name}', ${literal(value ?? '')}, true)`,
+  )
+  return `BEGIN; SELECT set_config('erp.company_id', ${company}, true), ${signed.join(', ')}, ${WRITERS_PLANNING}`
 }
 
 type Work<Result> = (tx: Transaction & TenantTx) => Promise<Result>
-
-async function rolledBack(client: pg.Client): Promise<boolean> {
-  try {
-    await client.query('ROLLBACK')
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** Lost connections and overload are the database's weather, not our failure: 503, try again. */
 function translated(error: unknown): unknown {

@@ -14,14 +14,15 @@ import {
 } from 'node:crypto'
 
 export class Secrets {
-  readonly #keyId: string
+  /** Names the key without telling it. */
+  readonly keyId: string
   readonly #sealingKey: Buffer
   readonly #secretKey: string
 
   constructor(secretKey: string) {
     this.#secretKey = secretKey
     this.#sealingKey = this.derive('seal')
-    this.#keyId = createHash('sha256').update(this.derive('key-id')).digest('hex').slice(0, 8)
+    this.keyId = createHash('sha256').update(this.derive('key-id')).digest('hex').slice(0, 8)
   }
 
   derive(purpose: string, bytes = 32): Buffer {
@@ -34,18 +35,15 @@ export class Secrets {
     const cipher = createCipheriv('aes-256-gcm', this.#sealingKey, nonce)
     cipher.setAAD(Buffer.from(context))
     const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
-    return [
-      'v1',
-      this.#keyId,
-      Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url'),
-    ].join('.')
+    return ['v1', this.keyId, Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')].join(
+      '.',
+    )
   }
 
   open(sealed: string, context: string): string {
     const [version, keyId, payload] = sealed.split('.')
     if (version !== 'v1' || payload === undefined) throw new Error('This is no sealed text')
-    if (keyId !== this.#keyId)
-      throw new Error(`Sealed with key ${keyId}, but SECRET_KEY is key ${this.#keyId}`)
+    if (keyId !== this.keyId) throw new Error(`Sealed with key ${keyId}, but SECRET_KEY is key ${this.keyId}`)
     const bytes = Buffer.from(payload, 'base64url')
     const decipher = createDecipheriv('aes-256-gcm', this.#sealingKey, bytes.subarray(0, 12))
     decipher.setAAD(Buffer.from(context))

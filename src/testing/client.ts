@@ -68,10 +68,9 @@ export class Client {
     const filled = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
       encodeURIComponent(String((params as Record<string, unknown> | undefined)?.[name] ?? '')),
     )
+    const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined)
     const search = new URLSearchParams(
-      Object.entries(query ?? {}).flatMap(([name, value]) =>
-        value === undefined ? [] : [[name, String(value)]],
-      ),
+      given.map(([name, value]): [string, string] => [name, String(value)]),
     ).toString()
     const path = `${BASE_PATHS[operation.audience]}${filled}${search === '' ? '' : `?${search}`}`
     return this.send(operation.method, path, body, headers)

@@ -61,6 +61,7 @@ export async function startTestProduct(
 ): Promise<TestProduct> {
   const configuration = { ...readConfiguration(testEnvironment()), ...overrides }
   const product = await startProduct(configuration, options)
+  await product.ensureFirstOperator()
   const port = await product.listen()
   const url = `http://127.0.0.1:${port}`
   const anonymous = new Client(url)

@@ -19,8 +19,8 @@ interface Check {
 const FINDINGS_MAXIMUM = 20
 
 const kept = (grain: string, day: RawBuilder<unknown>): RawBuilder<{ detail: string }> => sql`
-  SELECT format('%s of %s in account %s (%s): kept %s, lines %s', ${grain}::text, start_date, a.code, currency,
-    coalesce(k.balance, 0), coalesce(l.balance, 0)) AS detail
+  SELECT format('%s of %s in account %s (%s): kept %s, lines %s', ${grain}::text, start_date, a.code,
+    coalesce(k.currency, l.currency), coalesce(k.balance, 0), coalesce(l.balance, 0)) AS detail
   FROM (SELECT account_id, currency, start_date, sum(debit - credit) AS balance,
           sum(currency_debit - currency_credit) AS currency_balance, sum(debit) AS debit
         FROM finance.account_balance WHERE grain = ${grain} GROUP BY 1, 2, 3) k

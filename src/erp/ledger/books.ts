@@ -2,10 +2,10 @@
 import { isDate } from '../../kernel/calendar.ts'
 import { minorUnits as isoMinorUnits } from '../../kernel/currency.ts'
 import { Decimal } from '../../kernel/decimal.ts'
-import { statement, type TenantRead } from '../../tenancy/handles.ts'
+import { statement, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
 import type { AccountFacts, Books, EntryInput, PeriodFacts } from './rules/entry.ts'
 
-export async function loadBooks(tx: TenantRead, entries: readonly EntryInput[]): Promise<Books> {
+export async function loadBooks(tx: TenantTx, entries: readonly EntryInput[]): Promise<Books> {
   const lines = entries.flatMap((entry) => entry.lines)
   const ids = [...new Set(lines.flatMap(({ accountId }) => (accountId === undefined ? [] : [accountId])))]
   const codes = [
@@ -66,11 +66,16 @@ async function foreignCurrencies(
   return rates
 }
 
+/**
+ * Locked as the foreign keys of the lines will lock them: who deletes or changes an account waits for the
+ * postings that have read it, and finds them.
+ */
 const ACCOUNTS = statement<AccountFacts>(
   'ledger-accounts',
   `SELECT id, code, name, is_active AS "isActive", posting_allowed AS "postingAllowed",
      control_account AS "controlAccount", currency
-   FROM masters.gl_account WHERE deleted_at IS NULL AND (id = ANY($1::uuid[]) OR code = ANY($2::text[]))`,
+   FROM masters.gl_account WHERE deleted_at IS NULL AND (id = ANY($1::uuid[]) OR code = ANY($2::text[]))
+   FOR KEY SHARE`,
 )
 
 const PERIODS = statement<PeriodFacts>(

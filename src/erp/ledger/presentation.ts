@@ -1,6 +1,6 @@
 /** From rows and entries to the shapes of the contract: amounts with the currency's places, as text. */
 import type { Static } from 'typebox'
-import { minorUnits } from '../../kernel/currency.ts'
+import { findCurrency, minorUnits } from '../../kernel/currency.ts'
 import { Decimal } from '../../kernel/decimal.ts'
 import type { JournalEntry, JournalEntrySummary } from './contract.ts'
 import type { Entry } from './rules/entry.ts'
@@ -8,9 +8,14 @@ import type { Entry } from './rules/entry.ts'
 export type EntryData = Static<typeof JournalEntry>
 export type SummaryData = Static<typeof JournalEntrySummary>
 
+/**
+ * With the places ISO 4217 gives the currency, and never fewer than the amount has: a tenant's own currency
+ * is not in the standard, and one without places there (gold) has those the tenant chose.
+ */
 export function amountText(amount: Decimal | string, currency: string): string {
   const decimal = typeof amount === 'string' ? Decimal.of(amount) : amount
-  return decimal.toFixed(minorUnits(currency))
+  const places = findCurrency(currency) ? minorUnits(currency) : 0
+  return decimal.toFixed(decimal.scale <= places ? places : Math.max(places, decimal.decimalPlaces()))
 }
 
 export interface KeptEntry {

@@ -10,6 +10,7 @@ import { implement, type Handler, type Route } from '../../http/route.ts'
 import { identifierList, likePattern } from '../../tenancy/sql-text.ts'
 import { statement, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
 import { columnOf, masterOperations, type MasterDefinition } from './definition.ts'
+import { readDecimal } from './rules/decimal-input.ts'
 
 export type MasterRow = Readonly<Record<string, unknown>> & {
   readonly id: string
@@ -18,6 +19,8 @@ export type MasterRow = Readonly<Record<string, unknown>> & {
 export type MasterValues = Readonly<Record<string, unknown>>
 
 export interface MasterRules {
+  /** Taken before any row is: for rules over several rows, which two changes could each break unseen. */
+  lock?(tx: TenantTx): Promise<void>
   /** What is wrong with the values a row would have; `before` is undefined for a new one. */
   check?(tx: TenantTx, values: MasterValues, before: MasterRow | undefined): Promise<FieldProblem[]>
   /** Uses that no foreign key shows, e.g. a currency by its code: what it is used by. */
@@ -38,20 +41,24 @@ export function masterRoutes(definition: MasterDefinition, rules: MasterRules = 
     ),
     route(operations.create, async (tx: TenantTx, { body }: Body, context: { newId: () => string }) => {
       const values = { ...store.defaults(), ...store.normalised(body) }
+      await rules.lock?.(tx)
       await assertAllowed(tx, rules, values, undefined)
       return store.insert(tx, context.newId(), values)
     }),
     route(
       operations.update,
       async (tx: TenantTx, { params, body }: Identified & Body, { ifMatch }: Conditional) => {
+        const given = store.normalised(body)
+        await rules.lock?.(tx)
         const before = found(await store.lock(tx, params.id))
         assertUnchanged(ifMatch, before)
-        const given = store.normalised(body)
-        await assertAllowed(tx, rules, { ...before, ...given }, before)
-        return store.update(tx, params.id, given)
+        const values = { ...before, ...given }
+        await assertAllowed(tx, rules, values, before)
+        return store.update(tx, params.id, values)
       },
     ),
     route(operations.remove, async (tx: TenantTx, { params }: Identified, { ifMatch }: Conditional) => {
+      await rules.lock?.(tx)
       const row = found(await store.lock(tx, params.id))
       assertUnchanged(ifMatch, row)
       const users = [
@@ -134,8 +141,10 @@ export class MasterStore {
         : []),
     ]
     const where = conditions.join(' AND ')
-    // A finite number of shapes for each entity: each is prepared once a connection.
-    const shape = `${this.#definition.table}-${sort}-${order}-${filters.join('+')}${isSearched ? '?' : ''}`
+    // A finite number of shapes for each entity: each is prepared once a connection. PostgreSQL reads 63
+    // characters of a name, so the filters are told by their places.
+    const mask = filtered.map((name) => (query[name] === undefined ? '0' : '1')).join('')
+    const shape = `${this.#definition.table}-${sort}-${order}-${mask}${isSearched ? '?' : ''}`
     const rows = statement<MasterRow>(
       `list-${shape}`,
       `SELECT ${this.#columns} FROM ${this.#table} WHERE ${where}
@@ -190,14 +199,15 @@ export class MasterStore {
     return this.#presented(found(row))
   }
 
+  /** All fields, also those that stay as they were: one statement to prepare, whatever a caller changes. */
   async update(tx: TenantTx, id: string, values: MasterValues): Promise<MasterRow> {
-    const names = Object.keys(values)
+    const names = Object.keys(this.#definition.fields)
     const update = statement<MasterRow>(
-      `update-${this.#definition.table}-${names.join('+')}`,
+      `update-${this.#definition.table}`,
       `UPDATE ${this.#table} SET ${names.map((name, index) => `${columnOf(name)} = $${index + 2}`).join(', ')}
        WHERE id = $1 RETURNING ${this.#columns}`,
     )
-    const [row] = await tx.prepared(update, [id, ...Object.values(values)])
+    const [row] = await tx.prepared(update, [id, ...names.map((name) => values[name])])
     return this.#presented(found(row))
   }
 
@@ -217,14 +227,20 @@ export class MasterStore {
     return Object.fromEntries(entries)
   }
 
-  /** Decimals become exact text; every one that is not, or has too many places, is named. */
+  /** Text is trimmed, decimals become exact text; every value that is then none is named. */
   normalised(values: MasterValues): MasterValues {
     const wrong: FieldProblem[] = []
     const entries = Object.entries(values).map(([name, value]) => {
       const { kind, placesMaximum } = this.#definition.fields[name] ?? { kind: 'text', placesMaximum: 0 }
-      if (kind === 'text' && typeof value === 'string') return [name, value.trim()]
+      if (kind === 'text' && typeof value === 'string') {
+        const text = value.trim()
+        if (text === '') wrong.push({ field: name, code: 'TOO_SHORT', message: `${name} must not be empty` })
+        return [name, text]
+      }
+      // PostgreSQL writes UUIDs in lower case; rules compare them with what is there.
+      if (kind === 'reference' && typeof value === 'string') return [name, value.toLowerCase()]
       if (kind !== 'decimal' || value === null) return [name, value]
-      const decimal = Decimal.parse(String(value))
+      const decimal = readDecimal(value as string | number)
       if (!decimal) wrong.push({ field: name, code: 'NOT_A_DECIMAL', message: `${name} is no exact decimal` })
       else if (
         decimal.decimalPlaces() > placesMaximum ||

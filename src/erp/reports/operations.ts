@@ -1,7 +1,8 @@
 /** Reports read the balances kept at posting; a day costs whole months plus the days of its own month. */
 import { sql } from 'kysely'
-import { dateOf } from '../../kernel/calendar.ts'
+import { dateOf, isDate } from '../../kernel/calendar.ts'
 import { Decimal } from '../../kernel/decimal.ts'
+import { isUuid } from '../../kernel/ids.ts'
 import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { implement, type Route } from '../../http/route.ts'
 import { statement, tenantSql, type TenantRead } from '../../tenancy/handles.ts'
@@ -81,7 +82,8 @@ interface Cursor {
 /** Where the page before ended, and the balance there, so that no page reads the ones before it again. */
 function readCursor(after: string): Cursor {
   const match = /^(\d{4}-\d{2}-\d{2})_([0-9a-f-]{36})_(-?\d{1,20}(?:\.\d{1,4})?)$/.exec(after)
-  if (match) return { date: match[1] ?? '', lineId: match[2] ?? '', balance: match[3] ?? '' }
+  const cursor = { date: match?.[1] ?? '', lineId: match?.[2] ?? '', balance: match?.[3] ?? '' }
+  if (isDate(cursor.date) && isUuid(cursor.lineId) && Decimal.parse(cursor.balance)) return cursor
   throw validationProblem([
     { field: 'after', code: 'FORMAT', message: 'after must be the nextAfter of a page' },
   ])

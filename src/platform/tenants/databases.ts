@@ -9,8 +9,9 @@ import { insertTenantDefaults } from '../../erp/onboarding.ts'
 import type { DatabaseServer } from '../../tenancy/databases.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
-import { fingerprint, migrate } from '../../tenancy/migrations.ts'
+import { fingerprint, migrate, newestVersion } from '../../tenancy/migrations.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
+import { identifier } from '../../tenancy/sql-text.ts'
 
 const TEMPLATE_PREFIX = 'erp_template_'
 export const READY_PREFIX = 'erp_ready_'
@@ -26,6 +27,7 @@ export interface ReadyDatabase {
   readonly database_name: string
   readonly runtime_role: string
   readonly sealed_runtime_password: string
+  readonly template_fingerprint: string
 }
 
 export interface TenantDatabasesOptions {
@@ -143,7 +145,13 @@ export class TenantDatabases {
           state: 'building',
           claimed_by: tenantId,
         })
-        .returning(['id', 'database_name', 'runtime_role', 'sealed_runtime_password']),
+        .returning([
+          'id',
+          'database_name',
+          'runtime_role',
+          'sealed_runtime_password',
+          'template_fingerprint',
+        ]),
     )
   }
 
@@ -157,14 +165,33 @@ export class TenantDatabases {
       CONNECTION_LIMIT,
     )
     if (!(await server.exists(database))) await server.create(database, this.template)
+    // Again: whoever died behind CREATE DATABASE has left the door open, and every tenant's role could enter.
+    await server.withAdmin((client) =>
+      client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`),
+    )
     await server.grantConnect(database, role)
+  }
+
+  /**
+   * Whether the database was made for this role: the grant is given before the database gets its tenant's
+   * name. One that bears the name without it is somebody else's, and is neither entered nor dropped.
+   */
+  async #isOf(role: string, database: string): Promise<boolean> {
+    return this.#options.server.withAdmin(async (client) => {
+      const { rowCount } = await client.query(
+        `SELECT 1 FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
+         WHERE d.datname = $1 AND r.rolname = $2 AND a.privilege_type = 'CONNECT'`,
+        [database, role],
+      )
+      return rowCount === 1
+    })
   }
 
   async #dropAbandoned(): Promise<void> {
     const { gate, server } = this.#options
     const abandoned = await gate.writePlatform(this.#actor, (tx) =>
       tx.rows(
-        sql<ReadyDatabase>`SELECT id, database_name, runtime_role, sealed_runtime_password
+        sql<ReadyDatabase>`SELECT id, database_name, runtime_role, sealed_runtime_password, template_fingerprint
           FROM platform.ready_database WHERE claimed_by IS NULL AND (
             (state = 'building' AND created_at < now() - ${ABANDONED_AFTER}::interval)
             OR (state = 'ready' AND template_fingerprint <> ${this.template}))`.compile(platformSql),
@@ -193,18 +220,21 @@ export class TenantDatabases {
           .set({
             database_name: database,
             runtime_role: chosen.runtime_role,
+            schema_version: chosen.template_fingerprint === this.template ? newestVersion('tenant') : null,
             sealed_runtime_password: chosen.sealed_runtime_password,
           })
           .where('id', '=', tenantId),
       )
       return { ...chosen, isReady: claimed?.state === 'ready' }
     })
-    const isRenamed = !(await server.exists(given.database_name)) && (await server.exists(database))
-    if (!isRenamed) {
+    const isNameTaken = await server.exists(database)
+    if (!isNameTaken) {
       if (!given.isReady) await this.build(given)
       await server.rename(given.database_name, database)
     }
-    await server.grantConnect(database, given.runtime_role)
+    if (!(await this.#isOf(given.runtime_role, database))) {
+      throw new Error(`There is a database ${database} already, and it is none of this tenant's`)
+    }
     void this.refill()
   }
 
@@ -220,8 +250,9 @@ export class TenantDatabases {
     const claimed = await gate.writePlatform(this.#actor, (tx) => claimedBy(tx, tenantId))
     if (!claimed) return // nothing was given: a database of that name is not ours
     await gate.closeTenant(tenantId)
-    const isRenamed = !(await server.exists(claimed.database_name))
-    await server.drop(isRenamed ? databaseNameOf(tenantCode) : claimed.database_name)
+    await server.drop(claimed.database_name)
+    const database = databaseNameOf(tenantCode)
+    if (await this.#isOf(claimed.runtime_role, database)) await server.drop(database)
     await server.dropRole(claimed.runtime_role)
     await gate.writePlatform(this.#actor, (tx) => forget(tx, claimed.id))
   }
@@ -236,7 +267,9 @@ export class TenantDatabases {
       sql<ReadyDatabase>`UPDATE platform.ready_database SET claimed_by = ${tenantId}, state = 'claimed', updated_at = now()
         WHERE id = (SELECT id FROM platform.ready_database WHERE state = 'ready' AND claimed_by IS NULL
           AND template_fingerprint = ${this.template} ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, database_name, runtime_role, sealed_runtime_password`.compile(platformSql),
+        RETURNING id, database_name, runtime_role, sealed_runtime_password, template_fingerprint`.compile(
+        platformSql,
+      ),
     )
     return row && { ...row, state: 'ready' }
   }
@@ -253,7 +286,14 @@ function claimedBy(
   return tx.row(
     platformSql
       .selectFrom('platform.ready_database')
-      .select(['id', 'database_name', 'runtime_role', 'sealed_runtime_password', 'state'])
+      .select([
+        'id',
+        'database_name',
+        'runtime_role',
+        'sealed_runtime_password',
+        'template_fingerprint',
+        'state',
+      ])
       .where('claimed_by', '=', tenantId),
   )
 }

@@ -13,6 +13,7 @@ import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
 import { platformSql, type Actor } from '../../tenancy/handles.ts'
 import type { PlatformTenant } from '../../tenancy/schema/platform.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
+import { newestVersion } from '../../tenancy/migrations.ts'
 import { announce } from '../announcements.ts'
 import { recordEvent } from '../audit.ts'
 import type { TenantDatabases } from './databases.ts'
@@ -31,6 +32,8 @@ type Step = (typeof provisioningSteps)[number]
 export const PROVISION_TENANT = 'provision-tenant'
 const SET_PASSWORD_LINK_HOURS = 72
 const STEP_ATTEMPTS = 3
+/** Undoing is not given up lightly: over three minutes, each try waiting twice as long as the one before. */
+const COMPENSATION_ATTEMPTS = 11
 
 export interface ProvisioningPorts {
   readonly gate: Gate
@@ -106,13 +109,17 @@ export class Provisioning {
   }
 
   async #step(name: Step | 'compensation', work: () => Promise<void>): Promise<void> {
+    const retries =
+      name === 'compensation'
+        ? { maxAttempts: COMPENSATION_ATTEMPTS, backoffRate: 2 }
+        : { maxAttempts: STEP_ATTEMPTS, backoffRate: 3 }
     await DBOS.runStep(
       async () => {
         await this.#ports.atStep?.(name, 'before')
         await work()
         await this.#ports.atStep?.(name, 'after')
       },
-      { name, retriesAllowed: true, maxAttempts: STEP_ATTEMPTS, intervalSeconds: 0.2, backoffRate: 3 },
+      { name, retriesAllowed: true, intervalSeconds: 0.2, ...retries },
     )
   }
 
@@ -140,6 +147,7 @@ export class Provisioning {
 
   async #bringUpToDate(tenantId: string): Promise<void> {
     const tenant = await this.#tenant(tenantId)
+    if (tenant.schema_version === newestVersion('tenant')) return // cloned from the template of this code
     const version = await this.#ports.databases.migrateTenant(tenant.database_name ?? '')
     await this.#ports.gate.writePlatform(this.#actor, (tx) =>
       tx.run(

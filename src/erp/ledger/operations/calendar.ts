@@ -22,6 +22,9 @@ export const create = implement(createFiscalYear, async (tx, { body }, context) 
     const message = `Fiscal year ${overlapping.name} covers some of these days`
     throw new Problem(ledgerProblems.yearOverlaps, { message })
   }
+  // Postings in it would change the balances that a closed period begins with.
+  const later = await neighbour(tx, body.startDate, 'later closed')
+  if (later) throw new Problem(ledgerProblems.laterClosed, { message: `Open ${later} first` })
   const id = context.newId()
   await insertFiscalYear(tx, id, body, context.newId)
   const [year] = await readYears(tx, id)

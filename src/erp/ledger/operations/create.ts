@@ -12,7 +12,7 @@ import { checkEntry, checkPeriod, type Books, type Checked, type Entry } from '.
 
 type Body = Static<typeof JournalEntryBody>
 
-export const createOne = implement(
+export const createOne = implement<typeof createJournalEntry, Books>(
   createJournalEntry,
   async (tx, { body }, context) => {
     const books = await loadBooks(tx, [body])
@@ -27,10 +27,8 @@ export const createOne = implement(
   },
   {
     applies: ({ body }) => body.status === 'posted',
-    handle: async (tx, members) => {
-      const books = await loadBooks(tx, members.map(({ input }) => input.body)) // prettier-ignore
-      return postAll(tx, members.map(bodyOf), books)
-    },
+    load: (tx, inputs) => loadBooks(tx, inputs.map(({ body }) => body)), // prettier-ignore
+    handle: (tx, members, books) => postAll(tx, members.map(bodyOf), books),
   },
 )
 

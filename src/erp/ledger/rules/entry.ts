@@ -5,6 +5,7 @@
 import { isDate } from '../../../kernel/calendar.ts'
 import { Decimal } from '../../../kernel/decimal.ts'
 import type { FieldProblem } from '../../../kernel/problem.ts'
+import { readDecimal } from '../../masters/rules/decimal-input.ts'
 
 export interface LineInput {
   readonly accountId?: string
@@ -81,8 +82,9 @@ export type Checked<Value> =
 
 /** numeric(19, 4): fifteen digits before the point. */
 const WHOLE_DIGITS_MAXIMUM = 15
+/** numeric(28, 12) */
 const RATE_PLACES_MAXIMUM = 12
-const NUMBER_DIGITS_MAXIMUM = 15
+const RATE_WHOLE_DIGITS_MAXIMUM = 16
 const one = Decimal.of(1)
 
 /** Who writes the entry: people and integrators may not touch control accounts, sub-ledgers must. */
@@ -285,6 +287,10 @@ function checkRate(
   if (rate.decimalPlaces() > RATE_PLACES_MAXIMUM) {
     return refuse('OVER_PRECISE', `The exchange rate has more than ${RATE_PLACES_MAXIMUM} decimal places`)
   }
+  if (rate.rounded(0).toString().length > RATE_WHOLE_DIGITS_MAXIMUM) {
+    const message = `The exchange rate has more than ${RATE_WHOLE_DIGITS_MAXIMUM} digits before the point`
+    return refuse('TOO_LARGE', message)
+  }
   return { value: rate }
 }
 
@@ -331,13 +337,6 @@ function checkAmount(
     return refuse('TOO_LARGE', `The amount has more than ${WHOLE_DIGITS_MAXIMUM} digits before the point`)
   }
   return { value: amount }
-}
-
-/** A JSON number stands for its shortest decimal text; beyond 15 digits a double no longer carries it. */
-function readDecimal(given: string | number): Decimal | null {
-  if (typeof given === 'string') return Decimal.parse(given)
-  const text = String(given)
-  return text.replace(/[-.]/g, '').length <= NUMBER_DIGITS_MAXIMUM ? Decimal.parse(text) : null
 }
 
 function checkBalance(lines: readonly EntryLine[], books: Books, path: string): FieldProblem[] {

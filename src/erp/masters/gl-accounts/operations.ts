@@ -9,6 +9,10 @@ const ACCOUNTS_MAXIMUM = 20_000
 export const glAccountRoutes: Route[] = [
   implement(glAccountTree, async (tx) => ({ glAccounts: await readTree(tx) as never })), // prettier-ignore
   ...masterRoutes(glAccount, {
+    // Two accounts, each moved below the other one at the same moment, would make a circle.
+    lock: async (tx) => {
+      await tx.prepared(LOCK_CHART, [tx.companyId])
+    },
     check: async (tx, values, before) => {
       const account = values as unknown as AccountValues
       return checkAccount(account, before as AccountValues | undefined, await surroundings(tx, account))
@@ -44,6 +48,11 @@ async function readTree(tx: TenantRead): Promise<TreeNode[]> {
   }
   return roots
 }
+
+const LOCK_CHART = statement(
+  'lock-chart',
+  `SELECT pg_advisory_xact_lock(hashtextextended('chart' || $1::text, 0))`,
+)
 
 const ANCESTORS = statement<{ id: string; type: string; code: string }>(
   'account-ancestors',

@@ -1,0 +1,65 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { PASSWORD_BYTES_MAXIMUM, passwordProblems } from './passwords.ts'
+
+const ann = { fullName: 'Ann Keeper', email: 'ann.keeper@example.com' }
+const codes = (password: string, person = ann): string[] =>
+  passwordProblems(password, person).map(({ code }) => code)
+
+describe('each rule', () => {
+  test.each([
+    ['Str0ng-pass!', []],
+    ['S0-a', ['PASSWORD_TOO_SHORT']],
+    ['str0ng-pass!', ['PASSWORD_NEEDS_UPPER']],
+    ['STR0NG-PASS!', ['PASSWORD_NEEDS_LOWER']],
+    ['Strong-pass!', ['PASSWORD_NEEDS_DIGIT']],
+    ['Str0ngpass99', ['PASSWORD_NEEDS_SPECIAL']],
+    ['My-Keeper-1x', ['PASSWORD_CONTAINS_NAME']],
+    ['X1-ANN.KEEPERx', ['PASSWORD_CONTAINS_NAME']],
+    [
+      '',
+      [
+        'PASSWORD_TOO_SHORT',
+        'PASSWORD_NEEDS_UPPER',
+        'PASSWORD_NEEDS_LOWER',
+        'PASSWORD_NEEDS_DIGIT',
+        'PASSWORD_NEEDS_SPECIAL',
+      ],
+    ],
+  ])('%j', (password, expected) => {
+    expect(codes(password)).toEqual(expected)
+  })
+
+  test('letters and digits of any script count', () => {
+    expect(codes('Ünterstadt-٣٤')).toEqual([])
+    expect(codes('Ж-ж-1-ж-ж')).toEqual([])
+  })
+
+  test('a name of three letters is too common a part to forbid', () => {
+    expect(codes('Hannover-1')).toEqual([])
+  })
+
+  test('the field is named as the caller wrote it', () => {
+    expect(passwordProblems('S0-a', ann, 'adminPassword')[0]).toMatchObject({ field: 'adminPassword' })
+  })
+})
+
+describe('length', () => {
+  test('bcrypt looks at 72 bytes: 72 pass, 73 do not, whatever the characters', () => {
+    const fit = `Aa1-${'x'.repeat(PASSWORD_BYTES_MAXIMUM - 4)}`
+    expect(codes(fit)).toEqual([])
+    expect(codes(`${fit}x`)).toEqual(['PASSWORD_TOO_LONG'])
+    expect(codes(`Aa1-${'é'.repeat(34)}`)).toEqual([])
+    expect(codes(`Aa1-${'é'.repeat(35)}`)).toEqual(['PASSWORD_TOO_LONG'])
+    expect(codes(`Aa1-${'😀'.repeat(18)}`)).toEqual(['PASSWORD_TOO_LONG'])
+  })
+
+  test('bytes are counted as UTF-8 counts them', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 8, maxLength: 60 }), (password) => {
+        const isLong = new TextEncoder().encode(password).length > PASSWORD_BYTES_MAXIMUM
+        expect(codes(password).includes('PASSWORD_TOO_LONG')).toBe(isLong)
+      }),
+    )
+  })
+})

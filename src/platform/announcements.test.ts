@@ -1,0 +1,103 @@
+/** Announcements while the way to the database is cut: no storm of attempts, and nothing heard is missed after. */
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { addressOf, withClient } from '../tenancy/databases.ts'
+import { eventually } from '../testing/process.ts'
+import { Announcements, type Announcement } from './announcements.ts'
+
+const admin = addressOf(inject('adminUrl'), false)
+/** A way to PostgreSQL that can be cut, and that counts who comes. */
+class Way {
+  attempts = 0
+  isCut = false
+  port = 0
+  readonly #sockets = new Set<Socket>()
+  readonly #server: Server = createServer((socket) => {
+    this.attempts++
+    socket.on('error', () => {})
+    if (this.isCut) return void socket.destroy()
+    const through = connect(admin.port, admin.host)
+    through.on('error', () => socket.destroy())
+    this.#sockets.add(socket.on('close', () => through.destroy()))
+    through.on('close', () => socket.destroy())
+    socket.pipe(through).pipe(socket)
+  })
+
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.port = (this.#server.address() as { port: number }).port
+  }
+  cut(): void {
+    this.isCut = true
+    for (const socket of this.#sockets) socket.destroy()
+    this.#sockets.clear()
+  }
+  close(): void {
+    this.cut()
+    this.#server.close()
+  }
+}
+
+const way = new Way()
+beforeAll(() => way.open())
+beforeEach(() => void (way.isCut = false))
+afterAll(() => way.close())
+
+let announcements: Announcements
+let heard: Announcement[] = []
+let forgotten = 0
+afterEach(() => announcements.stop())
+
+async function start(): Promise<void> {
+  ;[heard, forgotten, way.attempts] = [[], 0, 0]
+  announcements = new Announcements(
+    { ...admin, port: way.port, database: 'postgres' },
+    (announcement) => heard.push(announcement),
+    () => forgotten++,
+  )
+  await announcements.start()
+}
+
+const tell = (text: string): Promise<unknown> =>
+  withClient(admin, (client) => client.query("SELECT pg_notify('erp_changes', $1)", [text]))
+const tenant = (tenantId: string): string => JSON.stringify({ kind: 'tenant', tenantId })
+
+test('what is told is heard', async () => {
+  await start()
+  expect(forgotten).toBe(1) // nothing of before can be trusted
+  await tell(tenant('t1'))
+  await eventually(async () => expect(heard).toEqual([{ kind: 'tenant', tenantId: 't1' }]), 2_000, 10)
+})
+
+test(
+  'a cut-off listener tries again once a second, not ever more often, and forgets all when it is back',
+  { timeout: 30_000 },
+  async () => {
+    await start()
+    way.cut()
+    await sleep(6_500)
+    expect(way.attempts).toBeGreaterThanOrEqual(4) // control: it does try
+    expect(way.attempts).toBeLessThanOrEqual(10)
+    way.isCut = false
+    await eventually(async () => expect(forgotten).toBe(2), 5_000, 20)
+    await tell(tenant('t2'))
+    await eventually(async () => expect(heard).toEqual([{ kind: 'tenant', tenantId: 't2' }]), 2_000, 10)
+  },
+)
+
+test('one that cannot be read does not end the process, nor keep the next from being heard', async () => {
+  await start()
+  await tell('{ no json')
+  await tell(tenant('t3'))
+  await eventually(async () => expect(heard).toEqual([{ kind: 'tenant', tenantId: 't3' }]), 2_000, 10)
+})
+
+test('a stopped listener hears nothing and does not come back', async () => {
+  await start()
+  await announcements.stop()
+  const before = way.attempts
+  await tell(tenant('t4'))
+  await sleep(1_500)
+  expect([heard, way.attempts]).toEqual([[], before])
+})

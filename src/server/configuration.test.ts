@@ -1,0 +1,148 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ConfigurationError, readConfiguration } from './configuration.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'erp-configuration-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const safe = {
+  ENVIRONMENT: 'production',
+  DATABASE_URL: 'postgres://erp:pw@db.example.com/erp_platform',
+  SECRET_KEY: 'Zk3v9Qp1xT7rB5nM2wL8sD4fG6hJ0kYc',
+  DB_SSL_MODE: 'require',
+  DATA_DIR: directory,
+}
+
+function problemsOf(environment: Record<string, string | undefined>): readonly string[] {
+  try {
+    readConfiguration({ DATA_DIR: directory, ...environment })
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.problems
+    throw error
+  }
+  return []
+}
+const names = (environment: Record<string, string | undefined>): string[] =>
+  problemsOf(environment).map((problem) => problem.split(':')[0] ?? '')
+
+describe('in development', () => {
+  test('nothing needs to be said: everything has a safe default', () => {
+    const configuration = readConfiguration({ DATA_DIR: directory })
+    expect(configuration).toMatchObject({
+      environment: 'development',
+      databaseUrl: undefined,
+      port: 3000,
+      jwtAlgorithm: 'HS256',
+      accessTokenSeconds: 86_400,
+      refreshTokenSeconds: 604_800,
+      rememberedRefreshTokenSeconds: 2_592_000,
+      sessionsPerUserMaximum: 3,
+      corsOrigins: [],
+      operatorPassword: undefined,
+    })
+  })
+
+  test('the secret key is made up once, kept, and readable by its owner alone', () => {
+    const first = readConfiguration({ DATA_DIR: directory }).secretKey
+    expect(first.length).toBeGreaterThanOrEqual(32)
+    expect(readConfiguration({ DATA_DIR: directory }).secretKey).toBe(first)
+    const file = join(directory, 'secret-key')
+    expect(readFileSync(file, 'utf8')).toBe(first)
+    expect(statSync(file).mode & 0o077).toBe(0)
+  })
+})
+
+describe('in production', () => {
+  test('what is safe is accepted', () => {
+    expect(names(safe)).toEqual([])
+    expect(names({ ...safe, DB_SSL_MODE: 'verify-full' })).toEqual([])
+  })
+
+  test.each([
+    ['DATABASE_URL', { DATABASE_URL: undefined }],
+    ['SECRET_KEY', { SECRET_KEY: undefined }],
+    ['SECRET_KEY', { SECRET_KEY: 'short' }],
+    ['SECRET_KEY', { SECRET_KEY: 'x'.repeat(64) }],
+    ['SECRET_KEY', { SECRET_KEY: 'abab'.repeat(10) }],
+    ['DB_SSL_MODE', { DB_SSL_MODE: undefined }],
+    ['DB_SSL_MODE', { DB_SSL_MODE: 'disable' }],
+    ['CORS_ORIGINS', { CORS_ORIGINS: '*' }],
+  ])('%s is refused when %j', (name, change) => {
+    expect(names({ ...safe, ...change })).toEqual([name])
+  })
+
+  test('everything that is missing is told at once', () => {
+    expect(names({ ENVIRONMENT: 'production' }).toSorted()).toEqual([
+      'DATABASE_URL',
+      'DB_SSL_MODE',
+      'SECRET_KEY',
+    ])
+  })
+})
+
+test('every wrong value is told at once, in a message that lists them', () => {
+  const wrong = {
+    ENVIRONMENT: 'staging',
+    DATABASE_URL: 'mysql://user:hunter2@host/db',
+    ADMIN_DATABASE_URL: 'not an address',
+    DB_SSL_MODE: 'maybe',
+    SECRET_KEY: 'short',
+    PORT: '70000',
+    PUBLIC_URL: 'ftp://example.com',
+    JWT_ALGORITHM: 'none',
+    ACCESS_TOKEN_SECONDS: '-1',
+    REFRESH_TOKEN_SECONDS: '1e3',
+    REMEMBERED_REFRESH_TOKEN_SECONDS: 'a month',
+    SESSIONS_PER_USER_MAXIMUM: '0',
+    LOG_LEVEL: 'loud',
+    CORS_ORIGINS: 'https://ok.example.com, app.example.com, https://x.example.com/path',
+    READY_DATABASES: '3.5',
+    CONNECTIONS_MAXIMUM: '1',
+    CONNECTIONS_PER_TENANT_MAXIMUM: '0x10',
+    CONNECTION_WAIT_MS: '1',
+    REDIS_URL: 'http://redis',
+    SENTRY_DSN: 'sentry',
+    SMTP_URL: 'mail.example.com',
+    BACKUP_URL: 'tape:1',
+    RATE_LIMIT_ENABLED: 'yes',
+    RATE_LIMIT_PER_MINUTE: '0',
+  }
+  const found = names(wrong)
+  expect(new Set(found)).toEqual(new Set(Object.keys(wrong)))
+  expect(found.filter((name) => name === 'CORS_ORIGINS')).toHaveLength(2)
+  const error = new ConfigurationError(problemsOf(wrong))
+  for (const name of Object.keys(wrong)) expect(error.message).toContain(`  - ${name}: `)
+  // A password in a wrong address does not get into the log.
+  expect(error.message).not.toContain('hunter2')
+  expect(error.message).not.toContain('short')
+})
+
+test('control: the right values of all of those are accepted', () => {
+  expect(
+    names({
+      ...safe,
+      ADMIN_DATABASE_URL: 'postgresql://admin:pw@db.example.com/postgres',
+      PORT: '0',
+      PUBLIC_URL: 'https://erp.example.com',
+      JWT_ALGORITHM: 'HS512',
+      ACCESS_TOKEN_SECONDS: '900',
+      SESSIONS_PER_USER_MAXIMUM: '5',
+      LOG_LEVEL: 'warn',
+      CORS_ORIGINS: 'https://a.example.com, https://b.example.com:8443',
+      READY_DATABASES: '0',
+      REDIS_URL: 'rediss://cache.example.com',
+      SMTP_URL: 'smtps://mail.example.com',
+      BACKUP_URL: 's3://bucket/path',
+      RATE_LIMIT_ENABLED: 'false',
+    }),
+  ).toEqual([])
+})
+
+test('an empty value counts as not given', () => {
+  expect(readConfiguration({ DATA_DIR: directory, PORT: ' ', DATABASE_URL: '' })).toMatchObject({
+    port: 3000,
+    databaseUrl: undefined,
+  })
+})

@@ -1,0 +1,523 @@
+/**
+ * Two tenants, canaries in B, and every way we know for A to see one: each route with B's name in the header
+ * and in the host, B's ids in path, query and body; A's role in PostgreSQL; tokens at the wrong door. The
+ * scan is run against a door that was wired wrongly first: there it must find the canaries.
+ */
+import { createHash } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createJournalEntry } from '../erp/ledger/contract.ts'
+import { login, refresh, resetPassword } from '../erp/identity/contract.ts'
+import type { Operation } from '../http/contract.ts'
+import { Metrics } from '../http/metrics.ts'
+import type { Principal, Route } from '../http/route.ts'
+import { BASE_PATHS, createHttpServer } from '../http/server.ts'
+import { SYSTEM } from '../server/product.ts'
+import { tenantPermissions } from '../server/routes.ts'
+import { entryBody } from '../testing/entries.ts'
+import {
+  ADMIN_PASSWORD,
+  signIn,
+  startTestProduct,
+  tenantBody,
+  type TestProduct,
+  type TestTenant,
+} from '../testing/product.ts'
+import { rawRequest, type RawAnswer } from '../testing/process.ts'
+import { sampleOf } from '../testing/samples.ts'
+import { withClient } from './databases.ts'
+import { tenantSql } from './handles.ts'
+import type { DatabaseAddress } from './pools.ts'
+
+const CANARY = 'canary'
+const ADMIN_OF_B = 'bea@canary-b.example'
+
+let product: TestProduct
+let a: TestTenant
+let b: TestTenant & { subdomain: string; refreshToken: string }
+/** Ids of B's rows, by table. */
+let idsOfB: Map<string, string>
+let routes: Route[]
+
+beforeAll(async () => {
+  product = await startTestProduct()
+  a = await product.createTenant()
+  const body = tenantBody({ companyName: 'Canary Trading', adminName: 'Bea Canary', adminEmail: ADMIN_OF_B })
+  const made = await product.createTenant(body)
+  const session = await signIn(product.anonymous.with({ tenant: made.code }), ADMIN_OF_B)
+  b = { ...made, subdomain: body.subdomain, refreshToken: session.refreshToken }
+  await plantCanaries()
+  idsOfB = await readIds()
+  routes = product.routes.filter(({ operation }) => operation.audience === 'tenant')
+})
+afterAll(() => product.stop())
+
+/** A canary in every text of B that some answer shows. */
+async function plantCanaries(): Promise<void> {
+  ;(
+    await b.admin.call(createJournalEntry, {
+      body: { ...entryBody('12.34', 'Canary entry'), reference: 'Canary reference' },
+    })
+  ).ok()
+  ;(
+    await b.admin.call(createJournalEntry, {
+      body: { ...entryBody('1.00', 'Canary draft'), status: 'draft' },
+    })
+  ).ok()
+  const rate = {
+    fromCurrency: 'EUR',
+    toCurrency: 'USD',
+    rateDate: '2026-01-01',
+    mid: '1.1',
+    source: 'Canary bank',
+  }
+  ;(await b.admin.send('POST', '/api/v1/masters/exchange-rates', rate)).ok()
+  await writeB([
+    // Currencies and roles are copied from the template with their ids: A has the same. These only B has.
+    "INSERT INTO masters.currency (code, name, numeric_code, minor_units) VALUES ('BBB', 'money', '000', 2)",
+    "INSERT INTO core.role (name, permissions) VALUES ('Canary keeper', '{}')",
+    // What the scan's sample looks up.
+    "INSERT INTO masters.exchange_rate (from_currency, to_currency, rate_date, mid, source) VALUES ('USD', 'EUR', '2026-01-01', 1, 'Canary bank')",
+    "UPDATE masters.gl_account SET name = 'Canary ' || name",
+    "UPDATE masters.unit_of_measure SET name = 'Canary ' || name",
+    "UPDATE masters.currency SET name = 'Canary ' || name",
+    "UPDATE finance.fiscal_year SET name = name || '-canary'",
+    "UPDATE finance.period SET name = 'Canary ' || name",
+  ])
+}
+
+async function writeB(statements: readonly string[]): Promise<void> {
+  const entry = await product.directory.byId(b.id)
+  await product.gate.writeTenant(entry!.location, b.companyId, SYSTEM, async (tx) => {
+    for (const text of statements) await tx.run(sql.raw(text).compile(tenantSql))
+  })
+}
+
+async function readIds(): Promise<Map<string, string>> {
+  const entry = await product.directory.byId(b.id)
+  const tables = ['core.company', 'core.app_user', 'core.role', 'core.session', 'masters.gl_account', 'masters.unit_of_measure',
+    'masters.currency', 'masters.exchange_rate', 'finance.journal_entry', 'finance.journal_draft', 'finance.fiscal_year', 'finance.period'] // prettier-ignore
+  return product.gate.readTenant(entry!.location, b.companyId, SYSTEM, async (tx) => {
+    const ids = new Map<string, string>()
+    for (const table of tables) {
+      const row = await tx.row(
+        sql<{ id: string }>`SELECT id FROM ${sql.table(table)} ORDER BY created_at DESC LIMIT 1`.compile(
+          tenantSql,
+        ),
+      )
+      if (!row) throw new Error(`B has nothing in ${table}`)
+      ids.set(table, row.id)
+    }
+    const heading = sql<{
+      id: string
+    }>`SELECT parent_id AS id FROM masters.gl_account WHERE parent_id IS NOT NULL`
+    ids.set('a heading', (await tx.row(heading.compile(tenantSql)))?.id ?? '')
+    return ids
+  })
+}
+
+// ---- the scan ------------------------------------------------------------------------------------------
+
+interface Finding {
+  readonly operation: string
+  readonly way: string
+  readonly status: number
+  readonly what: 'canary' | 'status'
+}
+
+interface Way {
+  readonly name: string
+  readonly headers: (token: string) => Record<string, string>
+  readonly isAllowed: (status: number, operation: Operation, hasIds: boolean) => boolean
+}
+
+const refused = (status: number): boolean => [401, 403, 404].includes(status)
+
+/** A's own door answers A: only what was asked by an id of B's must not be found. */
+function mayAnswer(status: number, { method, params }: Operation, hasIds: boolean): boolean {
+  return !params && (method === 'GET' || !hasIds) && status < 500
+}
+
+function waysIn(): Way[] {
+  const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
+  const hostOfB = `${b.subdomain}.localhost`
+  const elsewhere = (name: string, headers: Record<string, string>): Way => ({
+    name,
+    headers: (token) => ({ ...bearer(token), ...headers }),
+    // Validation speaks before the door is asked: it knows nothing of B.
+    isAllowed: refused,
+  })
+  return [
+    elsewhere("B's code in the header", { 'x-tenant-id': b.code }),
+    elsewhere("B's code in other letters", { 'x-tenant-id': b.code.toLowerCase() }),
+    elsewhere("B's subdomain as the host", { host: hostOfB }),
+    elsewhere("B's subdomain in other letters, with a port", { host: `${hostOfB.toUpperCase()}:80` }),
+    elsewhere("A's code at B's host", { 'x-tenant-id': a.code, host: hostOfB }),
+    elsewhere("B's code at A's host", {
+      'x-tenant-id': b.code,
+      host: `${a.code.toLowerCase().replaceAll('_', '-')}.localhost`,
+    }),
+    elsewhere("B's id in the header", { 'x-tenant-id': b.id }),
+    elsewhere("B's host, forwarded", { 'x-forwarded-host': hostOfB, 'x-tenant-id': b.code }),
+    {
+      name: "B's ids at A's door",
+      headers: (token) => ({ ...bearer(token), 'x-tenant-id': a.code }),
+      isAllowed: (status, operation, hasIds) =>
+        refused(status) || status === 400 || mayAnswer(status, operation, hasIds),
+    },
+    {
+      name: "B named where nobody looks, at A's door",
+      headers: (token) => ({
+        ...bearer(token),
+        'x-tenant': b.code,
+        'x-company-id': b.companyId,
+        cookie: `tenant=${b.code}`,
+      }),
+      isAllowed: (status, operation, hasIds) =>
+        refused(status) || status === 400 || mayAnswer(status, operation, hasIds),
+    },
+  ]
+}
+
+/** Every route, every way, every kind of id; what should not have been answered so. */
+async function scan(url: string, token: string, ways: readonly Way[]): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const ids = [...new Set(idsOfB.values())]
+  const skipped = ['login', 'refresh', 'resetPassword', 'logout'] // no ids and their own tests below; logout ends A's session
+  for (const { operation } of routes.filter(({ operation: { name } }) => !skipped.includes(name))) {
+    const hasIds = JSON.stringify([operation.query, operation.body]).includes('"uuid"')
+    const tried = operation.params || hasIds ? ids : ids.slice(0, 1)
+    await Promise.all(
+      ways.flatMap((way) =>
+        tried.map(async (id) => {
+          const answer = await send(url, operation, id, way.headers(token))
+          const about = { operation: operation.name, way: way.name, status: answer.status }
+          if (holdsCanary(answer)) findings.push({ ...about, what: 'canary' })
+          else if (!way.isAllowed(answer.status, operation, hasIds))
+            findings.push({ ...about, what: 'status' })
+        }),
+      ),
+    )
+  }
+  return findings
+}
+
+function send(
+  url: string,
+  operation: Operation,
+  id: string,
+  headers: Record<string, string>,
+): Promise<RawAnswer> {
+  const path = operation.path.replaceAll(/\{\w+\}/g, id)
+  const query = operation.query ? new URLSearchParams(sampleOf(operation.query, id) as never).toString() : ''
+  const address = `${BASE_PATHS[operation.audience]}${path}${query === '' ? '' : `?${query}`}`
+  return rawRequest(
+    url,
+    operation.method,
+    address,
+    headers,
+    operation.body ? sampleOf(operation.body, id) : undefined,
+  )
+}
+
+function holdsCanary({ text, headers }: RawAnswer): boolean {
+  return `${text}${JSON.stringify(headers)}`.toLowerCase().includes(CANARY)
+}
+
+/** Every row of B but sessions, as one number. */
+async function digestOfB(): Promise<string> {
+  const entry = await product.directory.byId(b.id)
+  const address = await entry!.location.address()
+  const owner = product.server.migratorAddress(address.database)
+  return withClient({ ...product.server.admin, database: owner.database }, async (client) => {
+    const { rows: tables } = await client.query<{ name: string }>(
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+       WHERE schemaname IN ('core', 'masters', 'finance', 'audit') AND tablename <> 'session' ORDER BY 1`,
+    )
+    const hash = createHash('sha256')
+    for (const { name } of tables) {
+      const { rows } = await client.query<{ line: string }>(
+        `SELECT t::text AS line FROM ${name} t ORDER BY 1`,
+      )
+      hash.update(name).update(JSON.stringify(rows.map(({ line }) => line)))
+    }
+    return hash.digest('hex')
+  })
+}
+
+// ---- HTTP ----------------------------------------------------------------------------------------------
+
+describe('every route', () => {
+  test('refuses A whatever it says to get at B, and shows no canary', { timeout: 120_000 }, async () => {
+    const before = await digestOfB()
+    const token = (await signInAsA()).options.token ?? ''
+    expect(await scan(product.url, token, waysIn())).toEqual([])
+    expect(await digestOfB()).toBe(before)
+  })
+
+  test(
+    'control: the same scan finds the canaries behind a door that was wired wrongly',
+    { timeout: 120_000 },
+    async () => {
+      // The tenant is taken from the request: whoever asks is let in to B as its administrator.
+      const entry = (await product.directory.byId(b.id))!
+      const everybody: Principal = {
+        kind: 'user',
+        id: idsOfB.get('core.app_user') ?? '',
+        sessionId: '',
+        companyId: b.companyId,
+        permissions: tenantPermissions,
+      }
+      const wrongly = await createHttpServer(
+        routes.filter(({ operation }) => operation.method === 'GET' && operation.name !== 'me'),
+        {
+          gate: product.gate,
+          metrics: new Metrics(),
+          findTenant: async () => entry,
+          tenantOfToken: async () => entry,
+          authenticateUser: async () => everybody,
+          authenticateOperator: async () => everybody,
+          notReady: async () => [],
+        },
+        { corsOrigins: [], isProduction: false, logLevel: 'silent', version: 'test' },
+      )
+      await wrongly.listen({ host: '127.0.0.1', port: 0 })
+      const url = `http://127.0.0.1:${(wrongly.server.address() as AddressInfo).port}`
+      const [ids] = waysIn().filter(({ name }) => name === "B's ids at A's door")
+      const findings = await scan(url, 'any', [ids!])
+      await wrongly.close()
+      const leaking = new Set(
+        findings.filter(({ what }) => what === 'canary').map(({ operation }) => operation),
+      )
+      const reading = routes
+        .map(({ operation }) => operation)
+        .filter(({ method, name }) => method === 'GET' && name !== 'me')
+      // Every route that reads shows a canary to somebody who is let in: none is beyond the scan's eye.
+      expect(reading.map(({ name }) => name).filter((name) => !leaking.has(name))).toEqual([])
+    },
+  )
+
+  test('control: with its own token B sees its canaries', async () => {
+    const answer = await rawRequest(product.url, 'GET', '/api/v1/companies', {
+      authorization: `Bearer ${b.admin.options.token ?? ''}`,
+      'x-tenant-id': b.code,
+    })
+    expect([answer.status, holdsCanary(answer)]).toEqual([200, true])
+  })
+
+  test("refuses an operator's token at a tenant's door", { timeout: 60_000 }, async () => {
+    const token = product.operator.options.token ?? ''
+    const [byHeader, , byHost] = waysIn()
+    expect(await scan(product.url, token, [byHeader!, byHost!])).toEqual([])
+  })
+
+  test("of the platform refuses a tenant's token", async () => {
+    const wrong: string[] = []
+    for (const { operation } of product.routes.filter(
+      ({ operation: { audience } }) => audience === 'platform',
+    )) {
+      if (operation.permission === 'anonymous') continue
+      const answer = await send(product.url, operation, b.id, {
+        authorization: `Bearer ${a.admin.options.token ?? ''}`,
+      })
+      if (answer.status !== 401 || holdsCanary(answer)) wrong.push(`${operation.name}: ${answer.status}`)
+    }
+    expect(wrong).toEqual([])
+  })
+
+  test("refuses a token of A that says it is B's", async () => {
+    const claims = JSON.parse(Buffer.from(a.admin.options.token?.split('.')[1] ?? '', 'base64url').toString())
+    // Signed with our own key: even then A's session is not one of B's.
+    const token = await product.tokens.sign('tenant', { ...claims, tenantId: b.id }, new Date())
+    const answer = await rawRequest(product.url, 'GET', '/api/v1/companies', {
+      authorization: `Bearer ${token}`,
+    })
+    expect([answer.status, holdsCanary(answer)]).toEqual([401, false])
+  })
+})
+
+function signInAsA() {
+  return signIn(product.anonymous.with({ tenant: a.code }), emailOfA()).then(({ client }) => client)
+}
+function emailOfA(): string {
+  return `ann@${a.code.toLowerCase().replaceAll('_', '-')}.example`
+}
+
+describe('signing in', () => {
+  test("A's people are unknown at B, and are told no more than anybody", async () => {
+    const atB = product.anonymous.with({ tenant: b.code })
+    const [theirs, nobodys] = await Promise.all([
+      atB.call(login, { body: { email: emailOfA(), password: ADMIN_PASSWORD } }),
+      atB.call(login, { body: { email: 'nobody@nowhere.example', password: ADMIN_PASSWORD } }),
+    ])
+    expect([theirs.status, theirs.error.code]).toEqual([401, 'AUTH_FAILED'])
+    expect(theirs.error.message).toBe(nobodys.error.message)
+  })
+
+  test("B's refresh token is unknown at A, and stays good at B", async () => {
+    const atA = product.anonymous.with({ tenant: a.code })
+    expect((await atA.call(refresh, { body: { refreshToken: b.refreshToken } })).status).toBe(401)
+    expect(
+      (
+        await product.anonymous
+          .with({ tenant: b.code })
+          .call(refresh, { body: { refreshToken: b.refreshToken } })
+      ).status,
+    ).toBe(200)
+  })
+
+  test("A's set-password link is of no use at B", async () => {
+    const token = product.provisioning.linkSecret(a.id)
+    const answer = await product.anonymous
+      .with({ tenant: b.code })
+      .call(resetPassword, { body: { token, password: 'New-pass-1x' } })
+    expect(answer.refusals).toEqual(['token TOKEN_INVALID'])
+  })
+
+  test("by the docs page's endpoint: A's people get no token of B", async () => {
+    const form = new URLSearchParams({
+      grant_type: 'password',
+      username: `${b.code}/${emailOfA()}`,
+      password: ADMIN_PASSWORD,
+    })
+    const answer = await rawRequest(
+      product.url,
+      'POST',
+      '/api/v1/auth/token',
+      { 'content-type': 'application/x-www-form-urlencoded', 'x-tenant-id': a.code },
+      form.toString(),
+    )
+    expect([answer.status, holdsCanary(answer)]).toEqual([400, false])
+  })
+})
+
+// ---- PostgreSQL ----------------------------------------------------------------------------------------
+
+describe("A's role in PostgreSQL", () => {
+  let own: DatabaseAddress
+  let databaseOfB: string
+  beforeAll(async () => {
+    own = await (await product.directory.byId(a.id))!.location.address()
+    databaseOfB = (await (await product.directory.byId(b.id))!.location.address()).database
+  })
+  const asA = (text: string, database = own.database): Promise<unknown[]> =>
+    withClient({ ...own, database }, async (client) => (await client.query(text)).rows)
+  const codeOf = (work: Promise<unknown>): Promise<string | undefined> =>
+    work.then(
+      () => undefined,
+      (error: { code?: string }) => error.code ?? 'unknown',
+    )
+
+  test('connects to its own database', async () => {
+    expect(await asA('SELECT current_user AS me')).toEqual([{ me: own.user }])
+  })
+
+  test('connects to no other: neither B, nor the platform, nor the standard ones, nor templates', async () => {
+    const names = await withClient(product.server.admin, async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT datname AS name FROM pg_database WHERE datname <> $1 AND (datname IN ('postgres', 'template0', 'template1', $2, $3)
+           OR starts_with(datname, 'erp_template_') OR starts_with(datname, $3))`,
+        [own.database, databaseOfB, new URL(product.configuration.databaseUrl ?? '').pathname.slice(1)],
+      )
+      return rows.map(({ name }) => name)
+    })
+    expect(names.length).toBeGreaterThanOrEqual(7)
+    expect(names).toContain(databaseOfB)
+    expect(names.some((name) => name.endsWith('_workflows'))).toBe(true)
+    const opened: string[] = []
+    for (const name of names) {
+      const code = await codeOf(asA('SELECT 1', name))
+      if (code !== '42501' && code !== '55000') opened.push(`${name}: ${code}`)
+    }
+    expect(opened).toEqual([])
+  })
+
+  test('control: a database whose door was left open lets it in', async () => {
+    const open = `left_open_${process.pid}`
+    await withClient(product.server.admin, (client) =>
+      client.query(`CREATE DATABASE ${open} STRATEGY file_copy`),
+    )
+    try {
+      expect(await codeOf(asA('SELECT 1', open))).toBeUndefined()
+    } finally {
+      await product.server.drop(open)
+    }
+  })
+
+  test('owns nothing, is nobody special, and is bounded in connections', async () => {
+    const [facts] = await withClient({ ...product.server.admin, database: own.database }, async (client) => {
+      const { rows } = await client.query(
+        `SELECT r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
+           (SELECT count(*)::int FROM pg_shdepend d WHERE d.refobjid = r.oid AND d.deptype = 'o') AS owned,
+           ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid) AS groups
+         FROM pg_roles r WHERE rolname = $1`,
+        [own.user],
+      )
+      return rows
+    })
+    expect(facts).toEqual({
+      rolsuper: false, rolcreatedb: false, rolcreaterole: false, rolreplication: false, rolbypassrls: false,
+      rolconnlimit: 50, owned: 0, groups: ['erp_tenant_runtime'],
+    }) // prettier-ignore
+  })
+
+  test.each([
+    'CREATE TABLE core.mine (id int)',
+    'CREATE TABLE public.mine (id int)',
+    'CREATE TEMP TABLE mine (id int)',
+    'CREATE SCHEMA mine',
+    'CREATE FUNCTION core.mine() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$',
+    'CREATE EXTENSION pgcrypto',
+    'CREATE ROLE mine',
+    'CREATE DATABASE mine',
+    'ALTER TABLE core.company ADD COLUMN mine int',
+    'ALTER TABLE core.company DISABLE ROW LEVEL SECURITY',
+    'ALTER TABLE finance.journal_entry DISABLE TRIGGER ALL',
+    'DROP TABLE core.company',
+    'TRUNCATE core.session',
+    'SELECT * FROM migrations.migration',
+    "UPDATE finance.journal_entry SET description = 'x'",
+    'DELETE FROM finance.journal_entry',
+    'DELETE FROM finance.journal_line',
+    'UPDATE finance.journal_line SET debit = 1',
+    'TRUNCATE finance.journal_entry CASCADE',
+    'DELETE FROM audit.change',
+    "UPDATE audit.change SET action = 'x'",
+    'SET ROLE erp_migrator',
+    'SET SESSION AUTHORIZATION postgres',
+    "SELECT pg_read_file('PG_VERSION')",
+    "COPY core.company TO '/tmp/leak'",
+    "COPY core.company TO PROGRAM 'cat'",
+    'SELECT * FROM pg_authid',
+    "SET session_replication_role = 'replica'",
+    'ALTER SYSTEM SET fsync = off',
+    'SELECT * FROM pg_stat_statements',
+  ])('may not: %s', async (text) => {
+    expect(['42501', '42P01', '3F000']).toContain(await codeOf(asA(text)))
+  })
+
+  test('control: what it may do, it can', async () => {
+    expect(await codeOf(asA('SELECT * FROM core.company'))).toBeUndefined()
+  })
+
+  test("cannot see what B's connections are doing", async () => {
+    const entry = (await product.directory.byId(b.id))!
+    const seen = await product.gate.readTenant(entry.location, b.companyId, SYSTEM, async (tx) => {
+      await tx.rows(sql.raw("SELECT 'canary in a statement'").compile(tenantSql))
+      return asA('SELECT query FROM pg_stat_activity WHERE usename <> current_user')
+    })
+    expect(JSON.stringify(seen).toLowerCase()).not.toContain(CANARY)
+  })
+
+  test('sees the rows of no company it has not named', async () => {
+    for (const table of [
+      'masters.gl_account',
+      'finance.journal_entry',
+      'finance.journal_line',
+      'finance.account_balance',
+    ]) {
+      expect(await asA(`SELECT * FROM ${table}`)).toEqual([])
+    }
+  })
+})
