@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import cors from '@fastify/cors'
-import formBody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -84,7 +83,7 @@ export async function createHttpServer(
     origin: options.corsOrigins.length > 0 ? [...options.corsOrigins] : false,
     exposedHeaders: ['X-Request-ID', 'ETag', 'Retry-After'],
   })
-  await app.register(formBody, { bodyLimit: 16_384 })
+  app.removeContentTypeParser('text/plain') // JSON alone; the token endpoints read forms beside it
   await app.register(swagger, describe(options.version))
   await app.register(swaggerUi, {
     routePrefix: '/api/v1/docs',
@@ -155,7 +154,7 @@ async function serve(
     allow(operation.permission, principal)
   }
   const input = { params: request.params ?? {}, query: request.query ?? {}, body: request.body }
-  const scope = principal ? `${principal.kind}:${principal.id}` : 'anonymous'
+  const scope = principal ? `${principal.kind}:${principal.id}:${principal.companyId ?? ''}` : 'anonymous'
   const key = request.headers['idempotency-key']
   const command: Command = {
     route,

@@ -73,6 +73,8 @@ function fieldProblem(error: ErrorObject): FieldProblem {
         'FORMAT',
         FORMAT_REASONS[String(parameters['format'])] ?? `must be a valid ${String(parameters['format'])}`,
       )
+    case 'anyOf':
+      return problem(path, 'TYPE', 'is of the wrong type')
     case 'minItems':
       return problem(path, 'TOO_FEW', `needs at least ${String(parameters['limit'])}`)
     case 'maxItems':

@@ -216,7 +216,7 @@ async function assemble(parts: Parts): Promise<Product> {
       logLevel: configuration.logLevel,
       version: VERSION,
     })
-    mountTokenEndpoints(app, { gate, ports, identity, operators })
+    await mountTokenEndpoints(app, { gate, ports, identity, operators })
     await mountPortal(app, configuration.baseDomain)
     await app.listen({ host: configuration.host, port: configuration.port })
     stops.push(() => app.close())

@@ -3,6 +3,7 @@
  * sign in and try. Form-encoded, with the answers of that standard instead of our envelope.
  */
 import { randomBytes } from 'node:crypto'
+import formBody from '@fastify/formbody'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { uuidV7 } from '../kernel/ids.ts'
 import { Problem } from '../kernel/problem.ts'
@@ -11,6 +12,8 @@ import type { RequestContext } from '../http/route.ts'
 import type { HttpPorts } from '../http/server.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import type { Gate } from '../tenancy/gate.ts'
+
+const FORM_LIMIT_BYTES = 16_384
 
 interface TokenPorts {
   readonly gate: Gate
@@ -25,10 +28,14 @@ interface PasswordGrant {
   readonly password?: string
 }
 
-export function mountTokenEndpoints(
-  app: FastifyInstance,
-  { gate, ports, identity, operators }: TokenPorts,
-): void {
+export async function mountTokenEndpoints(server: FastifyInstance, ports: TokenPorts): Promise<void> {
+  await server.register(async (app) => {
+    await app.register(formBody, { bodyLimit: FORM_LIMIT_BYTES })
+    mount(app, ports)
+  })
+}
+
+function mount(app: FastifyInstance, { gate, ports, identity, operators }: TokenPorts): void {
   const schema = { hide: true }
   app.post('/api/v1/auth/token', { schema }, (request, reply) =>
     answer(request, reply, async ({ username, password }, context) => {

@@ -26,8 +26,12 @@ export interface Statement<Row> {
 }
 
 export function statement<Row>(name: string, text: string): Statement<Row> {
+  // PostgreSQL cuts longer names in silence, and two statements would share one plan.
+  if (name.length > STATEMENT_NAME_MAXIMUM) throw new RangeError(`The statement name ${name} is too long`)
   return { name, text }
 }
+
+const STATEMENT_NAME_MAXIMUM = 63
 
 type Query<Row> = Compilable<Row> | CompiledQuery<Row>
 

@@ -91,11 +91,13 @@ export class Provisioning {
 
   async #provision(tenantId: string): Promise<void> {
     try {
-      // Hashing takes a third of a second of one core: it goes on beside the copying of the database.
-      await Promise.all([
+      // Hashing takes a third of a second of one core: it goes on beside the copying of the database. Both have
+      // ended before anything is undone: what is still at work would leave something behind.
+      const both = await Promise.allSettled([
         this.#step('database', () => this.#giveDatabase(tenantId)),
         this.#step('password', () => this.#hashPassword(tenantId)),
       ])
+      for (const outcome of both) if (outcome.status === 'rejected') throw outcome.reason
       await this.#step('schema', () => this.#bringUpToDate(tenantId))
       await this.#step('company', () => this.#openCompany(tenantId))
       await this.#step('administrator', () => this.#appointAdministrator(tenantId))

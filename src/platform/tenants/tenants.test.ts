@@ -260,6 +260,7 @@ test('a clone whose maker died before its door was shut is shut before it is use
     database_name: database,
     runtime_role: role,
     sealed_runtime_password: new Secrets(SECRET_KEY).seal('password', role),
+    template_fingerprint: product.databases.template,
   })
   expect(await isOpen()).toBe(false)
   await product.server.drop(database)

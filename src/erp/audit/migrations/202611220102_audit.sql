@@ -27,8 +27,10 @@ CREATE TRIGGER change_is_not_truncated BEFORE TRUNCATE ON audit.change
 -- Row changes of a table with old and new values. Arguments: columns whose values are secret.
 CREATE FUNCTION audit.record_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - TG_ARGV END;
-  new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - TG_ARGV END;
+  -- NULL for a trigger without arguments, and whatever NULL is taken from becomes NULL.
+  secret text[] := coalesce(TG_ARGV, '{}');
+  old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - secret END;
+  new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - secret END;
 BEGIN
   INSERT INTO audit.change
     (company_id, actor_kind, actor_id, request_id, address, action, entity, entity_id, old_values, new_values)

@@ -34,10 +34,5 @@ function checkUsed(
 /** A currency is referred to by its code, which no foreign key shows. */
 const USED_BY = statement<{ label: string }>(
   'currency-used-by',
-  `SELECT 'companies' AS label WHERE EXISTS (SELECT FROM core.company WHERE base_currency = $1)
-   UNION ALL SELECT 'exchange rates' WHERE EXISTS (
-     SELECT FROM masters.exchange_rate WHERE deleted_at IS NULL AND $1 IN (from_currency, to_currency))
-   UNION ALL SELECT 'GL accounts' WHERE EXISTS (
-     SELECT FROM masters.gl_account WHERE currency = $1 AND deleted_at IS NULL)
-   UNION ALL SELECT 'journal entries' WHERE EXISTS (SELECT FROM finance.account_balance WHERE currency = $1)`,
+  'SELECT label FROM masters.currency_used_by($1) AS label',
 )

@@ -1,0 +1,283 @@
+/**
+ * A server and a PostgreSQL are killed with kill -9 at random moments while clients post. What was answered
+ * is in the books, each key made one entry, numbers have no gap, and the books' own proofs hold. KILLS=200
+ * makes a long run of it.
+ */
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createJournalEntry } from '../erp/ledger/contract.ts'
+import { createTenant } from '../platform/tenants/contract.ts'
+import { addressOf, withClient } from '../tenancy/databases.ts'
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../tenancy/embedded.ts'
+import { Client } from '../testing/client.ts'
+import { entryBody } from '../testing/entries.ts'
+import { runErp, startProcess, type ServerProcess } from '../testing/process.ts'
+import { OPERATOR, SECRET_KEY, signIn, signInAsOperator, tenantBody } from '../testing/product.ts'
+
+const KILLS = Number(process.env['KILLS'] ?? 12)
+const CLIENTS = 8
+const TIMEOUT_MS = 120_000 + KILLS * 15_000
+
+/** One address for a PostgreSQL that comes back on another port each time. */
+class Doorway {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  target = 0
+  port = 0
+
+  constructor() {
+    this.#server = createServer((socket) => {
+      const through = connect(this.target, '127.0.0.1')
+      this.#sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => through.destroy())
+      through.on('error', () => {}).on('close', () => socket.destroy())
+      socket.pipe(through).pipe(socket)
+    })
+  }
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.port = (this.#server.address() as { port: number }).port
+  }
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+  }
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'erp-crash-'))
+const doorway = new Doorway()
+let postgres: EmbeddedPostgres
+let environment: Record<string, string>
+let server: ServerProcess
+let tenant: { code: string; email: string; token: string; database: string }
+
+beforeAll(async () => {
+  await doorway.open()
+  await startDatabase()
+  const url = new URL(postgres.adminUrl)
+  url.port = String(doorway.port)
+  url.pathname = '/erp_platform'
+  environment = {
+    ENVIRONMENT: 'test',
+    DATABASE_URL: url.href,
+    SECRET_KEY,
+    DATA_DIR: join(directory, 'data'),
+    HOST: '127.0.0.1',
+    PORT: '0',
+    OPERATOR_EMAIL: OPERATOR.email,
+    OPERATOR_PASSWORD: OPERATOR.password,
+    READY_DATABASES: '0',
+  }
+  server = await startProcess(environment)
+  const operator = await signInAsOperator(new Client(server.url))
+  const body = tenantBody({ tenantCode: `CRASH_${randomBytes(3).toString('hex')}` })
+  const { tenant: made } = (await operator.call(createTenant, { body })).ok()
+  const { client } = await signIn(new Client(server.url).with({ tenant: body.tenantCode }), body.adminEmail)
+  tenant = {
+    code: body.tenantCode,
+    email: body.adminEmail,
+    token: client.options.token ?? '',
+    database: made.databaseName ?? '',
+  }
+})
+afterAll(async () => {
+  await server.stop()
+  await postgres.stop()
+  doorway.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** fsync stays on: what is tested is what is delivered. */
+async function startDatabase(): Promise<void> {
+  postgres = await startEmbeddedPostgres({ directory })
+  doorway.target = Number(new URL(postgres.adminUrl).port)
+}
+
+interface Posting {
+  readonly key: string
+  readonly body: ReturnType<typeof entryBody>
+  readonly number: string
+  readonly id: string
+}
+
+/** Clients that post until told to stop, each entry until it is acknowledged, always with the same key. */
+class Clients {
+  readonly acknowledged: Posting[] = []
+  readonly wrong: string[] = []
+  retries = 0
+  #isOver = false
+  readonly #done: Promise<void>[]
+
+  constructor() {
+    this.#done = Array.from({ length: CLIENTS }, () => this.#post())
+  }
+
+  async finish(): Promise<void> {
+    this.#isOver = true
+    await Promise.all(this.#done)
+  }
+
+  async #post(): Promise<void> {
+    while (!this.#isOver) {
+      const key = randomUUID()
+      const body = entryBody(`${randomInt(1, 999)}.${randomInt(10, 99)}`, key)
+      await this.#untilAcknowledged(key, body)
+    }
+  }
+
+  async #untilAcknowledged(key: string, body: ReturnType<typeof entryBody>): Promise<void> {
+    for (;;) {
+      // The server may be another one by now: its address is asked for each time.
+      const client = new Client(server.url, { token: tenant.token, tenant: tenant.code })
+      const answer = await client
+        .call(createJournalEntry, { body }, { 'idempotency-key': key })
+        .catch(() => undefined)
+      if (answer?.status === 201) {
+        const { number, id } = answer.ok()
+        this.acknowledged.push({ key, body, number: number ?? '', id })
+        return
+      }
+      // Cut off, or told to come again; anything else is no answer for a good posting.
+      if (answer && answer.status !== 503) this.wrong.push(`${answer.status} ${JSON.stringify(answer.body)}`)
+      this.retries++
+      if (answer && answer.status !== 503 && this.wrong.length > 20) return
+      await sleep(50)
+    }
+  }
+}
+
+interface Kept {
+  readonly id: string
+  readonly number: string
+  readonly sequence: number
+  readonly description: string
+  readonly debit: string
+}
+
+function entriesKept(): Promise<Kept[]> {
+  return withClient({ ...addressOf(postgres.adminUrl, false), database: tenant.database }, async (client) => {
+    const { rows } = await client.query<Kept>(
+      `SELECT e.id, e.number, e.sequence, e.description, sum(l.debit)::text AS debit
+       FROM finance.journal_entry e JOIN finance.journal_line l ON l.entry_id = e.id
+       GROUP BY e.id ORDER BY e.sequence`,
+    )
+    return rows
+  })
+}
+
+async function proveNothingIsLost({ acknowledged, wrong }: Clients): Promise<void> {
+  expect(wrong).toEqual([])
+  const kept = await entriesKept()
+  const byId = new Map(kept.map((entry) => [entry.id, entry]))
+  expect(
+    acknowledged.filter(
+      ({ id, number, key }) => byId.get(id)?.number !== number || byId.get(id)?.description !== key,
+    ),
+  ).toEqual([])
+  const byKey = Map.groupBy(kept, ({ description }) => description)
+  expect([...byKey.values()].filter((entries) => entries.length > 1)).toEqual([])
+  for (const { key } of acknowledged) expect(byKey.get(key)).toHaveLength(1)
+  expect(kept.map(({ sequence }) => Number(sequence))).toEqual(kept.map((_, index) => index + 1))
+  const check = await runErp(['check', tenant.code], environment)
+  expect([check.code, check.stdout]).toEqual([0, expect.stringContaining('checks hold')])
+}
+
+describe('kill -9', () => {
+  test(`of the server, ${KILLS} times`, { timeout: TIMEOUT_MS }, async () => {
+    const clients = new Clients()
+    const startsMs: number[] = []
+    for (let kill = 0; kill < KILLS; kill++) {
+      await sleep(randomInt(200, 800))
+      await server.kill()
+      const startedAt = Date.now()
+      server = await startProcess(environment)
+      startsMs.push(Date.now() - startedAt)
+    }
+    await sleep(300)
+    await clients.finish()
+    expect(clients.retries).toBeGreaterThan(KILLS) // control: it hurt
+    expect(clients.acknowledged.length).toBeGreaterThan(KILLS * 10)
+    expect(Math.max(...startsMs)).toBeLessThan(15_000)
+    await proveNothingIsLost(clients)
+  })
+
+  test(`of PostgreSQL, ${KILLS} times, under a server that lives on`, { timeout: TIMEOUT_MS }, async () => {
+    const before = (await entriesKept()).length
+    const clients = new Clients()
+    for (let kill = 0; kill < KILLS; kill++) {
+      await sleep(randomInt(300, 1_000))
+      const pid = Number(readFileSync(join(directory, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
+      process.kill(pid, 'SIGKILL')
+      await sleep(randomInt(0, 300))
+      await startDatabase()
+    }
+    await sleep(1_000)
+    await clients.finish()
+    expect(clients.retries).toBeGreaterThan(KILLS)
+    expect(clients.acknowledged.length).toBeGreaterThan(KILLS * 10)
+    await proveNothingIsLost(clients)
+    expect((await entriesKept()).length - before).toBe(clients.acknowledged.length)
+  })
+
+  test('control: one entry taken out, or one posted twice, would be noticed', async () => {
+    const clients = new Clients()
+    await sleep(300)
+    await clients.finish()
+    const lost = { ...clients.acknowledged[0]!, id: randomUUID() }
+    await expect(
+      proveNothingIsLost({ ...clients, acknowledged: [lost], wrong: [] } as never),
+    ).rejects.toThrow()
+    const unknown = { ...clients.acknowledged[0]!, key: randomUUID() }
+    await expect(
+      proveNothingIsLost({ ...clients, acknowledged: [unknown], wrong: [] } as never),
+    ).rejects.toThrow()
+  })
+})
+
+describe('the same key', () => {
+  test(
+    'fifty times at once, half of them at a second process: one entry, one answer',
+    { timeout: 60_000 },
+    async () => {
+      const second = await startProcess(environment)
+      const before = (await entriesKept()).length
+      for (let round = 0; round < 4; round++) {
+        const key = randomUUID()
+        const body = entryBody('10.00', key)
+        const answers = await Promise.all(
+          Array.from({ length: 50 }, (_, index) =>
+            new Client(index % 2 ? server.url : second.url, {
+              token: tenant.token,
+              tenant: tenant.code,
+            }).call(createJournalEntry, { body }, { 'idempotency-key': key }),
+          ),
+        )
+        const texts = new Set(
+          answers.map(({ status, body: answer }) => `${status} ${JSON.stringify(answer)}`),
+        )
+        expect(texts.size).toBe(1)
+        expect([...texts][0]).toMatch(/^201 /)
+        const other = await new Client(second.url, { token: tenant.token, tenant: tenant.code }).call(
+        createJournalEntry, { body: entryBody('11.00', key) }, { 'idempotency-key': key },
+      ) // prettier-ignore
+        expect([other.status, other.error.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED'])
+      }
+      expect((await entriesKept()).length - before).toBe(4)
+      expect(await second.stop()).toBe(0)
+    },
+  )
+
+  test('control: without a key each is an entry of its own', async () => {
+    const before = (await entriesKept()).length
+    const client = new Client(server.url, { token: tenant.token, tenant: tenant.code })
+    await Promise.all(
+      [1, 2, 3].map(() => client.call(createJournalEntry, { body: entryBody('10.00', 'no key') })),
+    )
+    expect((await entriesKept()).length - before).toBe(3)
+  })
+})
