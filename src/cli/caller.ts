@@ -1,6 +1,6 @@
 /** Calls an operation from the command line, in the same runner and with the same checks as over HTTP. */
-import { randomBytes, randomUUID } from 'node:crypto'
-import { uuidV7 } from '../kernel/ids.ts'
+import { randomUUID } from 'node:crypto'
+import { newId } from '../tenancy/new-id.ts'
 import { CommandRunner } from '../http/commands.ts'
 import type { DataOf, InputOf, Operation } from '../http/contract.ts'
 import type { Product } from '../server/product.ts'
@@ -23,7 +23,7 @@ export async function callPlatform<O extends Operation>(
       now: new Date(),
       userAgent: 'erp command line',
       ifMatch: undefined,
-      newId: () => uuidV7(Date.now(), randomBytes(10)),
+      newId,
       answer: {},
     },
   })

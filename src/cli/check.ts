@@ -3,9 +3,11 @@ import { checkBooks, checkNames } from '../erp/checks/books.ts'
 import { listTenants } from '../platform/tenants/contract.ts'
 import { SYSTEM, type Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
-import { companiesOf, findTenant, UsageError, withProduct } from './program.ts'
+import { companiesOf, findTenant, parseArguments, UsageError, withProduct } from './program.ts'
 
-export async function run([tenantCode]: string[]): Promise<void> {
+export async function run(arguments_: string[]): Promise<void> {
+  const { values, positionals } = parseArguments(arguments_, { all: { type: 'boolean' } }, 1)
+  const tenantCode = values.all ? '--all' : positionals[0]
   if (tenantCode === undefined) throw new UsageError('Which tenant?')
   await withProduct(async (product) => {
     const codes = tenantCode === '--all' ? await allCodes(product) : [tenantCode]

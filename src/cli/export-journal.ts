@@ -1,15 +1,14 @@
 /** Writes a company's journal as plain-text accounting, so that independent programs can check our balances. */
 import { once } from 'node:events'
-import { parseArgs } from 'node:util'
 import { hledgerJournal } from '../erp/imports/journalExport.ts'
 import { readJournal } from '../erp/ledger/journal.ts'
 import { SYSTEM } from '../server/product.ts'
-import { chooseCompany, findTenant, UsageError, withProduct } from './program.ts'
+import { chooseCompany, findTenant, parseArguments, UsageError, withProduct } from './program.ts'
 
 export async function run(arguments_: string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: arguments_,
-    options: { tenant: { type: 'string' }, company: { type: 'string' } },
+  const { values } = parseArguments(arguments_, {
+    tenant: { type: 'string' },
+    company: { type: 'string' },
   })
   const { tenant, company: companyCode } = values
   if (tenant === undefined) throw new UsageError('--tenant is needed')

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { createReadStream, statSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { createReadStream, existsSync, statSync } from 'node:fs'
 import { chartTemplates, type ChartTemplateCode } from '../erp/onboarding.ts'
 import type { AccountRole } from '../erp/companies/rules/charts.ts'
 import { printable, type RowProblem } from '../erp/imports/rules/salesJournal.ts'
@@ -10,9 +8,9 @@ import {
   type SalesImportSummary,
 } from '../erp/imports/salesJournal.ts'
 import { postSalesBatch } from '../erp/imports/salesPosting.ts'
-import { uuidV7 } from '../kernel/ids.ts'
+import { newId } from '../tenancy/new-id.ts'
 import { SYSTEM } from '../server/product.ts'
-import { chooseCompany, findTenant, UsageError, withProduct } from './program.ts'
+import { chooseCompany, findTenant, parseArguments, UsageError, withProduct } from './program.ts'
 
 const LISTED_PROBLEMS = 50
 
@@ -22,7 +20,6 @@ export async function run(arguments_: string[]): Promise<void> {
   await withProduct(async (product) => {
     const location = await findTenant(product, tenant)
     const company = await chooseCompany(product, location, companyCode)
-    const newId = (): string => uuidV7(Date.now(), randomBytes(10))
     const startedAtMs = Date.now()
     const result = await importSalesJournal({
       open: () => createReadStream(file),
@@ -46,22 +43,20 @@ export async function run(arguments_: string[]): Promise<void> {
 }
 
 function readArguments(arguments_: string[]) {
-  try {
-    const { values, positionals } = parseArgs({
-      args: arguments_,
-      allowPositionals: true,
-      options: {
-        tenant: { type: 'string' },
-        company: { type: 'string' },
-        'skip-bad-rows': { type: 'boolean', default: false },
-      },
-    })
-    const [file] = positionals
-    if (file === undefined || values.tenant === undefined) throw new Error('A file and --tenant are needed')
-    return { file, tenant: values.tenant, company: values.company, skipBadRows: values['skip-bad-rows'] }
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
+  const { values, positionals } = parseArguments(
+    arguments_,
+    {
+      tenant: { type: 'string' },
+      company: { type: 'string' },
+      'skip-bad-rows': { type: 'boolean', default: false },
+    },
+    1,
+  )
+  const [file] = positionals
+  if (file === undefined || values.tenant === undefined)
+    throw new UsageError('A file and --tenant are needed')
+  if (!existsSync(file)) throw new UsageError(`There is no file ${file}`)
+  return { file, tenant: values.tenant, company: values.company, skipBadRows: values['skip-bad-rows'] }
 }
 
 function accountsOf(template: ChartTemplateCode): ReadonlyMap<AccountRole, string> {

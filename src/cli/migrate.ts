@@ -1,7 +1,8 @@
-import { log, withProduct } from './program.ts'
+import { log, parseArguments, withProduct } from './program.ts'
 
 /** Starting the product migrates; this reports what is left behind. */
-export async function run(): Promise<void> {
+export async function run(arguments_: string[]): Promise<void> {
+  parseArguments(arguments_, {})
   await withProduct(async ({ fleet }) => {
     log('info', `${fleet.migrated} tenant(s) migrated, ${fleet.failed.length} failed`)
     for (const { tenantCode, reason } of fleet.failed) process.stdout.write(`${tenantCode}\t${reason}\n`)

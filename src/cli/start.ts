@@ -3,14 +3,14 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import { readConfiguration, type Configuration } from '../server/configuration.ts'
 import { PORTAL_FOLDER, startProduct, tenantAddress, type Product } from '../server/product.ts'
 import { makeDemoTenant } from './demo.ts'
-import { log, runUntilSignalled, UsageError } from './program.ts'
+import { log, parseArguments, runUntilSignalled } from './program.ts'
 
 export async function run(arguments_: string[]): Promise<void> {
-  const { values } = options(arguments_)
+  const { values } = parseArguments(arguments_, { demo: { type: 'boolean', default: false } })
   const configuration = readConfiguration(process.env)
   if (!existsSync(join(PORTAL_FOLDER, 'index.html'))) buildPortal()
   const product = await startProduct(configuration, { log })
@@ -19,14 +19,6 @@ export async function run(arguments_: string[]): Promise<void> {
   const port = await product.listen()
   printWelcome(product, port, generatedPassword, demo)
   await runUntilSignalled(product)
-}
-
-function options(arguments_: string[]) {
-  try {
-    return parseArgs({ args: arguments_, options: { demo: { type: 'boolean', default: false } } })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }
 
 function buildPortal(): void {

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import type { Static } from 'typebox'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import { bodyProblems } from '../http/validation.ts'
@@ -11,16 +10,17 @@ import {
 } from '../platform/tenants/contract.ts'
 import type { Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
-import { UsageError, withProduct } from './program.ts'
+import { parseArguments, UsageError, withProduct } from './program.ts'
 
 export async function run([action, ...rest]: string[]): Promise<void> {
-  if (action === 'list') return list()
+  if (action === 'list') return list(rest)
   if (action === 'create') return create(rest)
   if (action === 'suspend' || action === 'activate') return changeStatus(action, rest)
   throw new UsageError(`erp tenants: there is no "${action ?? ''}"`)
 }
 
-async function list(): Promise<void> {
+async function list(arguments_: string[]): Promise<void> {
+  parseArguments(arguments_, {})
   await withProduct(async (product) => {
     for (let page = 1; ; page++) {
       const { tenants, pagination } = await callPlatform(product, listTenants, {
@@ -49,17 +49,21 @@ async function create(arguments_: string[]): Promise<void> {
 
 function tenantBody(arguments_: string[]): Static<typeof TenantBody> {
   const text = { type: 'string' } as const
-  const { values, positionals } = parse(arguments_, {
-    name: text,
-    subdomain: text,
-    plan: text,
-    country: text,
-    currency: text,
-    chart: text,
-    'admin-name': text,
-    'admin-email': text,
-    'admin-password': text,
-  })
+  const { values, positionals } = parseArguments(
+    arguments_,
+    {
+      name: text,
+      subdomain: text,
+      plan: text,
+      country: text,
+      currency: text,
+      chart: text,
+      'admin-name': text,
+      'admin-email': text,
+      'admin-password': text,
+    },
+    1,
+  )
   const [code] = positionals
   if (code === undefined) throw new UsageError('erp tenants create CODE --name … --admin-email …')
   return {
@@ -77,7 +81,7 @@ function tenantBody(arguments_: string[]): Static<typeof TenantBody> {
 }
 
 async function changeStatus(action: 'suspend' | 'activate', arguments_: string[]): Promise<void> {
-  const { values, positionals } = parse(arguments_, { reason: { type: 'string' } })
+  const { values, positionals } = parseArguments(arguments_, { reason: { type: 'string' } }, 1)
   const [code] = positionals
   if (code === undefined) throw new UsageError(`erp tenants ${action} CODE`)
   const reason = values['reason']
@@ -99,12 +103,4 @@ async function tenantId(product: Product, code: string): Promise<string> {
   const tenant = await product.directory.find({ code, host: '' })
   if (!tenant) throw new Problem(problems.notFound, { message: `There is no tenant ${code}` })
   return tenant.location.tenantId
-}
-
-function parse(arguments_: string[], options: Record<string, { type: 'string' }>) {
-  try {
-    return parseArgs({ args: arguments_, options, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }

@@ -4,7 +4,8 @@
  *
  * Why join them: entries of one company queue for its gapless number anyway, and each transaction costs a
  * flush and some round trips. While one group is being committed the next one gathers; nobody waits for a
- * timer. One request alone is a group of one.
+ * timer. One request alone is a group of one. (Tried: two groups at once, which wait for each other's locks
+ * and cost PostgreSQL three times as much an entry; waiting 2 ms for a group to fill, which filled none.)
  */
 import { Problem } from '../kernel/problem.ts'
 import type { Gate, TenantLocation } from '../tenancy/gate.ts'
@@ -28,8 +29,6 @@ export interface Answer {
 }
 
 const GROUP_MAXIMUM = 64
-/** One group is being checked and written while the one before it is being made durable. */
-const GROUPS_AT_ONCE = Number(process.env['GAO'] ?? 2)
 
 export class CommandRunner {
   readonly #gate: Gate
@@ -107,21 +106,20 @@ export class CommandRunner {
     const companyId = command.context.principal?.companyId ?? ''
     const key = `${tenant.tenantId}/${companyId}/${command.route.operation.name}`
     return new Promise((resolve, reject) => {
-      const group = this.#groups.get(key) ?? { waiting: [], running: 0 }
+      const group = this.#groups.get(key) ?? { waiting: [], isRunning: false }
       this.#groups.set(key, group)
       group.waiting.push({ command, resolve, reject })
-      if (group.running < GROUPS_AT_ONCE) void this.#drain(key, group, tenant)
+      if (!group.isRunning) void this.#drain(key, group, tenant)
     })
   }
 
   async #drain(key: string, group: Group, tenant: TenantLocation): Promise<void> {
-    group.running++
+    group.isRunning = true
     while (group.waiting.length > 0) {
       const members = group.waiting.splice(0, GROUP_MAXIMUM)
       await this.#together(members, tenant)
     }
-    group.running--
-    if (group.running === 0) this.#groups.delete(key)
+    this.#groups.delete(key)
   }
 
   async #together(members: readonly Member[], tenant: TenantLocation): Promise<void> {
@@ -158,7 +156,7 @@ interface Member {
 
 interface Group {
   readonly waiting: Member[]
-  running: number
+  isRunning: boolean
 }
 
 function splitByKey(members: readonly Member[]): [Member[], Member[]] {

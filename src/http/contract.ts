@@ -9,7 +9,7 @@
  * - access: 'read' gets a read-only transaction, 'write' a read-write one, 'steps' a door that opens
  *   several short ones (for work that must not hold a transaction, such as hashing a password)
  */
-import { Type, type Static, type TEnum, type TObject, type TSchema } from 'typebox'
+import { Type, type Static, type TEnum, type TObject, type TSchema, type TUnsafe } from 'typebox'
 
 export type Audience = 'platform' | 'tenant'
 export type Access = 'read' | 'write' | 'steps'
@@ -74,8 +74,14 @@ export const AmountInput = Type.Union([Type.String({ maxLength: 42 }), Type.Numb
 })
 export const Nothing = Type.Object({}, { additionalProperties: false })
 
-export function nullable<Schema extends TSchema>(schema: Schema) {
-  return Type.Union([schema, Type.Null()])
+/**
+ * A value or null. Written as a list of types where the schema has one type: alternatives (`anyOf`) would be
+ * tried one by one for each value of each row of an answer.
+ */
+export function nullable<Schema extends TSchema>(schema: Schema): TUnsafe<Static<Schema> | null> {
+  const { type, enum: values } = schema as { type?: string; enum?: readonly unknown[] }
+  if (typeof type !== 'string') return Type.Unsafe(Type.Union([schema, Type.Null()]))
+  return Type.Unsafe({ ...schema, type: [type, 'null'], ...(values ? { enum: [...values, null] } : {}) })
 }
 
 export function oneOf<const Values extends readonly string[]>(

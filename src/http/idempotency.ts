@@ -97,8 +97,10 @@ const INSERT = { core: insert('core'), platform: insert('platform') }
 function select(schema: 'core' | 'platform') {
   return statement<SavedRow>(
     'idempotency-select',
-    `SELECT scope, key, operation, request_hash, status, response FROM ${schema}.idempotency_key
-     WHERE (scope, key) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+    // LIMIT keeps the planner from turning the look-ups by key into a walk through the whole table.
+    `SELECT found.* FROM unnest($1::text[], $2::text[]) AS claim (scope, key) CROSS JOIN LATERAL (
+       SELECT scope, key, operation, request_hash, status, response FROM ${schema}.idempotency_key known
+       WHERE known.scope = claim.scope AND known.key = claim.key LIMIT 1) found`,
   )
 }
 

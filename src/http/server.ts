@@ -3,15 +3,14 @@
  * should have to think of: request ids, validation, finding the tenant, authentication, permission, the
  * envelope, failures, logs and metrics.
  */
-import { randomBytes } from 'node:crypto'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { uuidV7 } from '../kernel/ids.ts'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import type { Gate, TenantLocation } from '../tenancy/gate.ts'
+import { newId } from '../tenancy/new-id.ts'
 import { CommandRunner, type Command } from './commands.ts'
 import type { Operation } from './contract.ts'
 import { etagOf } from './etag.ts'
@@ -216,10 +215,6 @@ function allow(permission: string, principal: Principal): void {
 function bearerToken(request: FastifyRequest): string | undefined {
   const header = request.headers.authorization
   return header?.startsWith('Bearer ') ? header.slice(7) : undefined
-}
-
-function newId(): string {
-  return uuidV7(Date.now(), randomBytes(10))
 }
 
 /** What a request may say beside its body; described for callers, read in `serve`. */

@@ -24,6 +24,7 @@ export interface WorkflowState {
 /** The code's version for DBOS: constant, because every step is written to be taken over by newer code. */
 const APPLICATION_VERSION = '1'
 const LOCK_CLASS = 7_241_861
+const LAUNCH_LOCK = 7_241_860_003
 const POOL_CONNECTIONS = 6
 const TAKE_OVER_EVERY_MS = 5_000
 const PROVE_AGAIN_AFTER_MS = 500
@@ -59,7 +60,13 @@ export class Workflows {
         error: (message: unknown) => log('error', String(message)),
       } as never,
     })
-    await DBOS.launch()
+    // The first start makes its tables; two processes that do so at once block each other for good.
+    await this.#lock?.query('SELECT pg_advisory_lock($1)', [LAUNCH_LOCK])
+    try {
+      await DBOS.launch()
+    } finally {
+      await this.#lock?.query('SELECT pg_advisory_unlock($1)', [LAUNCH_LOCK])
+    }
     await this.#takeOver()
     const everyMs = this.#options.takeOverEveryMs ?? TAKE_OVER_EVERY_MS
     this.#timer = setInterval(() => void this.#takeOver(), everyMs)

@@ -2,10 +2,9 @@
  * OAuth 2.0 token endpoints (RFC 6749, 4.3), password grant only for now, so that the API docs page can
  * sign in and try. Form-encoded, with the answers of that standard instead of our envelope.
  */
-import { randomBytes } from 'node:crypto'
 import formBody from '@fastify/formbody'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { uuidV7 } from '../kernel/ids.ts'
+import { newId } from '../tenancy/new-id.ts'
 import { Problem } from '../kernel/problem.ts'
 import { signIn, type IdentityPorts } from '../erp/identity/operations.ts'
 import type { RequestContext } from '../http/route.ts'
@@ -102,7 +101,7 @@ function contextOf(request: FastifyRequest): RequestContext {
     now: new Date(),
     userAgent: request.headers['user-agent']?.slice(0, 300) ?? null,
     ifMatch: undefined,
-    newId: () => uuidV7(Date.now(), randomBytes(10)),
+    newId,
     answer: {},
   }
 }

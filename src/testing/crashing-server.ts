@@ -14,5 +14,6 @@ const product = await startProduct(readConfiguration(process.env), {
     if (step === failAt) throw new Error(`test: step ${step} fails`)
   },
 })
+await product.ensureFirstOperator()
 process.stderr.write(`Listening on port ${await product.listen()}\n`)
 process.once('SIGINT', () => void product.stop().then(() => process.exit(0)))

@@ -17,8 +17,7 @@ import { hledgerJournal } from './journalExport.ts'
 import type { AccountRole } from '../companies/rules/charts.ts'
 import { importSalesJournal } from './salesJournal.ts'
 import { postSalesBatch } from './salesPosting.ts'
-import { uuidV7 } from '../../kernel/ids.ts'
-import { randomBytes } from 'node:crypto'
+import { newId } from '../../tenancy/new-id.ts'
 
 const firstMonth = fileURLToPath(new URL('../../testing/data/online-retail-2010-12.csv.gz', import.meta.url))
 const hledger = '/usr/bin/hledger'
@@ -48,9 +47,7 @@ async function importMonth() {
     companyAccounts: new Map(Object.entries(roles) as [AccountRole, string][]),
     skipBadRows: false,
     postBatch: (entries) =>
-      product.gate.writeTenant(where, tenant.companyId, SYSTEM, (tx) =>
-        postSalesBatch(tx, entries, () => uuidV7(Date.now(), randomBytes(10))),
-      ),
+      product.gate.writeTenant(where, tenant.companyId, SYSTEM, (tx) => postSalesBatch(tx, entries, newId)),
   })
 }
 

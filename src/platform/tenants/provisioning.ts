@@ -2,11 +2,11 @@
  * Provisioning: a durable workflow that makes a tenant, step by step. Each step may be repeated; a process
  * that dies leaves the rest to the next one; what cannot be finished is undone without a trace.
  */
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import type { Selectable } from 'kysely'
 import { dateOf } from '../../kernel/calendar.ts'
-import { uuidV7 } from '../../kernel/ids.ts'
+import { newId } from '../../tenancy/new-id.ts'
 import { createAdministrator, createCompany, type ChartTemplateCode } from '../../erp/onboarding.ts'
 import { hashPassword } from '../../http/password-hashes.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
@@ -176,7 +176,7 @@ export class Provisioning {
           chartTemplate: tenant.chart_template as ChartTemplateCode,
           today: dateOf(new Date()),
         },
-        () => uuidV7(Date.now(), randomBytes(10)),
+        newId,
       ),
     )
   }

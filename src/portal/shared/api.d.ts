@@ -938,6 +938,7 @@ export interface operations {
                  */
                 monthlyPrice: string
                 currency: string
+                /** @description null: no limit */
                 companiesLimit: number | null
                 usersPerCompanyLimit: number | null
                 transactionsPerMonthLimit: number | null
@@ -1133,6 +1134,7 @@ export interface operations {
               }
               /** @description Poll /platform/operations/{id} while the status is 202 */
               operationId: string
+              /** @description Shown once, when no password was given; single use, 72 hours */
               setPasswordUrl: string | null
             }
             message?: string
@@ -1479,7 +1481,9 @@ export interface operations {
                 name: string
                 /** @enum {unknown} */
                 status: 'waiting' | 'running' | 'done' | 'failed'
+                /** @description Instant in UTC, ISO 8601 */
                 startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
                 finishedAt: string | null
               }[]
               error: string | null
@@ -1521,6 +1525,10 @@ export interface operations {
           /** Format: email */
           email: string
           password: string
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
           companyId?: string | null
           rememberMe?: boolean
         }
@@ -2019,6 +2027,10 @@ export interface operations {
                 nameArabic: string | null
                 /** @enum {unknown} */
                 type: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
                 parentId: string | null
                 /** @enum {unknown} */
                 controlAccount: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
@@ -2099,6 +2111,10 @@ export interface operations {
                 nameArabic: string | null
                 /** @enum {unknown} */
                 type: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
                 parentId: string | null
                 /** @enum {unknown} */
                 controlAccount: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
@@ -2160,10 +2176,15 @@ export interface operations {
           nameArabic?: string | null
           /** @enum {unknown} */
           type: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
           parentId?: string | null
           /** @enum {unknown} */
           controlAccount?: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
           postingAllowed?: boolean
+          /** @description ISO 4217 code */
           currency?: string | null
           isActive?: boolean
         }
@@ -2189,6 +2210,10 @@ export interface operations {
               nameArabic: string | null
               /** @enum {unknown} */
               type: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               parentId: string | null
               /** @enum {unknown} */
               controlAccount: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
@@ -2255,6 +2280,10 @@ export interface operations {
               nameArabic: string | null
               /** @enum {unknown} */
               type: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               parentId: string | null
               /** @enum {unknown} */
               controlAccount: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
@@ -2310,10 +2339,15 @@ export interface operations {
           nameArabic?: string | null
           /** @enum {unknown} */
           type?: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
           parentId?: string | null
           /** @enum {unknown} */
           controlAccount?: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
           postingAllowed?: boolean
+          /** @description ISO 4217 code */
           currency?: string | null
           isActive?: boolean
         }
@@ -2339,6 +2373,10 @@ export interface operations {
               nameArabic: string | null
               /** @enum {unknown} */
               type: 'asset' | 'liability' | 'equity' | 'revenue' | 'expense'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               parentId: string | null
               /** @enum {unknown} */
               controlAccount: 'none' | 'receivable' | 'payable' | 'inventory' | 'tax' | 'bank'
@@ -3120,7 +3158,9 @@ export interface operations {
               rateDate: string
               /** @description Exact decimal */
               mid: string
+              /** @description Exact decimal */
               buy: string | null
+              /** @description Exact decimal */
               sell: string | null
               source: string
               isActive: boolean
@@ -3197,7 +3237,9 @@ export interface operations {
                 rateDate: string
                 /** @description Exact decimal */
                 mid: string
+                /** @description Exact decimal */
                 buy: string | null
+                /** @description Exact decimal */
                 sell: string | null
                 source: string
                 isActive: boolean
@@ -3293,7 +3335,9 @@ export interface operations {
               rateDate: string
               /** @description Exact decimal */
               mid: string
+              /** @description Exact decimal */
               buy: string | null
+              /** @description Exact decimal */
               sell: string | null
               source: string
               isActive: boolean
@@ -3361,7 +3405,9 @@ export interface operations {
               rateDate: string
               /** @description Exact decimal */
               mid: string
+              /** @description Exact decimal */
               buy: string | null
+              /** @description Exact decimal */
               sell: string | null
               source: string
               isActive: boolean
@@ -3451,7 +3497,9 @@ export interface operations {
               rateDate: string
               /** @description Exact decimal */
               mid: string
+              /** @description Exact decimal */
               buy: string | null
+              /** @description Exact decimal */
               sell: string | null
               source: string
               isActive: boolean
@@ -3564,6 +3612,7 @@ export interface operations {
                  * @description UUID, version 7
                  */
                 id: string
+                /** @description Gapless per journal and fiscal year; null for a draft */
                 number: string | null
                 /** @enum {unknown} */
                 status: 'draft' | 'posted' | 'reversed'
@@ -3591,12 +3640,21 @@ export interface operations {
                  * @example 1234.50
                  */
                 totalCredit: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
                 reversesId: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
                 reversedById: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 createdAt: string
                 /** @description Instant in UTC, ISO 8601 */
                 updatedAt: string
+                /** @description Instant in UTC, ISO 8601 */
                 postedAt: string | null
               }[]
               pagination: {
@@ -3694,6 +3752,7 @@ export interface operations {
                * @description UUID, version 7
                */
               id: string
+              /** @description Gapless per journal and fiscal year; null for a draft */
               number: string | null
               /** @enum {unknown} */
               status: 'draft' | 'posted' | 'reversed'
@@ -3721,12 +3780,21 @@ export interface operations {
                * @example 1234.50
                */
               totalCredit: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversesId: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversedById: string | null
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
               postedAt: string | null
               lines: {
                 /**
@@ -3860,6 +3928,7 @@ export interface operations {
                  * @description UUID, version 7
                  */
                 id: string
+                /** @description Gapless per journal and fiscal year; null for a draft */
                 number: string | null
                 /** @enum {unknown} */
                 status: 'draft' | 'posted' | 'reversed'
@@ -3887,12 +3956,21 @@ export interface operations {
                  * @example 1234.50
                  */
                 totalCredit: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
                 reversesId: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
                 reversedById: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 createdAt: string
                 /** @description Instant in UTC, ISO 8601 */
                 updatedAt: string
+                /** @description Instant in UTC, ISO 8601 */
                 postedAt: string | null
               }[]
               count: number
@@ -3947,6 +4025,7 @@ export interface operations {
                * @description UUID, version 7
                */
               id: string
+              /** @description Gapless per journal and fiscal year; null for a draft */
               number: string | null
               /** @enum {unknown} */
               status: 'draft' | 'posted' | 'reversed'
@@ -3974,12 +4053,21 @@ export interface operations {
                * @example 1234.50
                */
               totalCredit: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversesId: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversedById: string | null
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
               postedAt: string | null
               lines: {
                 /**
@@ -4113,6 +4201,7 @@ export interface operations {
                * @description UUID, version 7
                */
               id: string
+              /** @description Gapless per journal and fiscal year; null for a draft */
               number: string | null
               /** @enum {unknown} */
               status: 'draft' | 'posted' | 'reversed'
@@ -4140,12 +4229,21 @@ export interface operations {
                * @example 1234.50
                */
               totalCredit: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversesId: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversedById: string | null
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
               postedAt: string | null
               lines: {
                 /**
@@ -4287,6 +4385,7 @@ export interface operations {
                * @description UUID, version 7
                */
               id: string
+              /** @description Gapless per journal and fiscal year; null for a draft */
               number: string | null
               /** @enum {unknown} */
               status: 'draft' | 'posted' | 'reversed'
@@ -4314,12 +4413,21 @@ export interface operations {
                * @example 1234.50
                */
               totalCredit: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversesId: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversedById: string | null
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
               postedAt: string | null
               lines: {
                 /**
@@ -4427,6 +4535,7 @@ export interface operations {
                * @description UUID, version 7
                */
               id: string
+              /** @description Gapless per journal and fiscal year; null for a draft */
               number: string | null
               /** @enum {unknown} */
               status: 'draft' | 'posted' | 'reversed'
@@ -4454,12 +4563,21 @@ export interface operations {
                * @example 1234.50
                */
               totalCredit: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversesId: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
               reversedById: string | null
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
               postedAt: string | null
               lines: {
                 /**
