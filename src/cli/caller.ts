@@ -1,7 +1,8 @@
 /** Calls an operation from the command line, in the same runner and with the same checks as over HTTP. */
 import { randomUUID } from 'node:crypto'
 import { newId } from '../tenancy/new-id.ts'
-import { CommandRunner } from '../http/commands.ts'
+import { CommandRunner, type Command } from '../http/commands.ts'
+import { constraintProblem } from '../http/constraints.ts'
 import type { DataOf, InputOf, Operation } from '../http/contract.ts'
 import type { Product } from '../server/product.ts'
 
@@ -12,7 +13,7 @@ export async function callPlatform<O extends Operation>(
 ): Promise<DataOf<O>> {
   const route = product.routes.find((candidate) => candidate.operation.name === operation.name)
   if (!route) throw new Error(`No route carries out ${operation.name}`)
-  const answer = await new CommandRunner(product.gate).run({
+  const command: Command = {
     route,
     input: { params: {}, query: {}, body: undefined, ...input },
     tenant: undefined,
@@ -26,6 +27,9 @@ export async function callPlatform<O extends Operation>(
       newId,
       answer: {},
     },
+  }
+  const answer = await new CommandRunner(product.gate).run(command).catch((error: unknown) => {
+    throw constraintProblem(error) ?? error // as over HTTP
   })
   return answer.data as DataOf<O>
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addressOf, withClient } from '../tenancy/databases.ts'
@@ -47,7 +48,7 @@ const countEntries = async (): Promise<number> =>
   )
 
 describe('usage', () => {
-  test.each([
+  test.concurrent.each([
     [['nonsense'], 2],
     [['tenants'], 2],
     [['tenants', 'dance'], 2],
@@ -216,6 +217,14 @@ describe('the sales journal', () => {
     expect(await countEntries()).toBe(4)
   })
 
+  test('is written as plain-text accounting', async () => {
+    const { code: exit, stdout } = await erp('export-journal', '--tenant', code)
+    expect(exit).toBe(0)
+    expect(stdout).toContain('536365')
+    expect(stdout.match(/^\d{4}-\d\d-\d\d /gm)?.length).toBe(await countEntries())
+    expect((await erp('export-journal', '--tenant', 'NOBODY')).code).toBe(1)
+  })
+
   test(
     'killed in the middle and started again, each document is there once',
     { timeout: 60_000 },
@@ -236,12 +245,10 @@ describe('the sales journal', () => {
     },
   )
 
-  test('is written as plain-text accounting', async () => {
-    const { code: exit, stdout } = await erp('export-journal', '--tenant', code)
+  test('is written as plain text straight after a large import, too', async () => {
+    const { code: exit, stdout } = await runErp(['export-journal', '--tenant', code], environment, 15_000)
     expect(exit).toBe(0)
-    expect(stdout).toContain('536365')
     expect(stdout.match(/^\d{4}-\d\d-\d\d /gm)?.length).toBe(await countEntries())
-    expect((await erp('export-journal', '--tenant', 'NOBODY')).code).toBe(1)
   })
 
   test('of an unknown tenant or company is refused', async () => {
@@ -294,19 +301,23 @@ describe('migrate', () => {
 })
 
 describe('serve', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s stops it cleanly: exit code 0, what it was at is finished',
-    async (signal) => {
-      const server = await startProcess(environment)
-      const operator = await signInAsOperator(new Client(server.url))
-      const making = operator.call(createTenant, { body: tenantBody() })
-      await new Promise((resolve) => setTimeout(resolve, 150))
-      const stopped = server.stop(signal)
-      expect((await making).status).toBe(201)
-      expect(await stopped).toBe(0)
-      expect(server.output()).toContain(`${signal}: stopping`)
-      expect(server.output()).not.toMatch(/\n\s+at /)
-      await expect(rawRequest(server.url, 'GET', '/health/live')).rejects.toThrow()
-    },
-  )
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s stops it cleanly: exit code 0', async (signal) => {
+    const server = await startProcess(environment)
+    expect(await server.stop(signal)).toBe(0)
+    expect(server.output()).toContain(`${signal}: stopping`)
+    expect(server.output()).not.toMatch(/\n\s+at /)
+    await expect(rawRequest(server.url, 'GET', '/health/live')).rejects.toThrow()
+  })
+
+  test('what it was at is finished first, and a connection kept alive does not hold it up', async () => {
+    const server = await startProcess(environment)
+    const operator = await signInAsOperator(new Client(server.url))
+    const making = operator.call(createTenant, { body: tenantBody() })
+    await sleep(150)
+    const stopped = server.stop()
+    expect((await making).status).toBe(201)
+    const outcome = await Promise.race([stopped, sleep(10_000, 'still there')])
+    await server.kill()
+    expect(outcome).toBe(0)
+  })
 })

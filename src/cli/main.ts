@@ -1,5 +1,4 @@
 /** `erp`: the operator's command line. Each command is a file; this one only finds it. */
-import { constraintProblem } from '../http/constraints.ts'
 import { ConfigurationError } from '../server/configuration.ts'
 import { Problem } from '../kernel/problem.ts'
 import { UsageError } from './program.ts'
@@ -75,11 +74,10 @@ function reported(error: unknown, { usage }: Command): number {
     process.stderr.write(`${error.message}\n`)
     return 2
   }
-  const problem = error instanceof Problem ? error : constraintProblem(error)
-  if (problem) {
-    process.stderr.write(`${problem.code}: ${problem.message}\n`)
-    if (Array.isArray(problem.details)) {
-      for (const { field, message } of problem.details) process.stderr.write(`  ${field}: ${message}\n`)
+  if (error instanceof Problem) {
+    process.stderr.write(`${error.code}: ${error.message}\n`)
+    if (Array.isArray(error.details)) {
+      for (const { field, message } of error.details) process.stderr.write(`  ${field}: ${message}\n`)
     }
     return 1
   }

@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { errors, jwtVerify, SignJWT } from 'jose'
 import { BoundedCache } from '../kernel/bounded-cache.ts'
+import { isUuid } from '../kernel/ids.ts'
 import { Problem, problems } from '../kernel/problem.ts'
 
 export type TokenAudience = 'tenant' | 'operator'
@@ -83,7 +84,7 @@ export function newRefreshToken(sessionId: string): { token: string; hash: Buffe
 export function readRefreshToken(token: string): { sessionId: string; hash: Buffer } | undefined {
   const sessionId = token.slice(0, UUID_LENGTH)
   const secret = token.slice(UUID_LENGTH + 1)
-  if (!/^[0-9a-f-]{36}$/.test(sessionId) || token[UUID_LENGTH] !== '.' || secret === '') return undefined
+  if (!isUuid(sessionId) || token[UUID_LENGTH] !== '.' || secret === '') return undefined
   return { sessionId, hash: hashSecret(secret) }
 }
 

@@ -33,6 +33,7 @@ export class Workflows {
   readonly #options: WorkflowOptions
   readonly #executorId = randomUUID()
   readonly #pool: pg.Pool
+  readonly #clients = new Set<pg.ClientBase & { end(): Promise<void> }>()
   #lock: pg.Client | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
@@ -40,6 +41,8 @@ export class Workflows {
   constructor(options: WorkflowOptions) {
     this.#options = options
     this.#pool = new pg.Pool({ ...options.database, max: POOL_CONNECTIONS, keepAlive: true } as pg.PoolConfig)
+    this.#pool.on('connect', (client) => this.#clients.add(client))
+    this.#pool.on('remove', (client) => this.#clients.delete(client))
     this.#pool.on('error', (error) => options.log('warn', `A workflow connection was lost: ${error.message}`))
   }
 
@@ -78,7 +81,9 @@ export class Workflows {
     clearInterval(this.#timer)
     await DBOS.shutdown({ workflowCompletionTimeoutMS: 10_000 })
     await this.#lock?.end().catch(() => {})
-    await this.#pool.end()
+    // Not awaited: DBOS keeps a listening connection of a pool that is not its own, and the pool would wait for it.
+    void this.#pool.end()
+    for (const client of this.#clients) await client.end().catch(() => {})
   }
 
   async state(id: string): Promise<(WorkflowState & { kind: string }) | undefined> {

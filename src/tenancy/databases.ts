@@ -187,7 +187,7 @@ export class DatabaseServer {
       isBroken = isConnectionLoss(error)
       throw error
     } finally {
-      this.#connections.release('admin', client, isBroken)
+      this.#connections.release(client, isBroken)
     }
   }
 

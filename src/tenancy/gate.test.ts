@@ -91,7 +91,7 @@ describe('a transaction', () => {
       actor: string
     }>`SELECT current_setting('erp.company_id', true) AS company,
       current_setting('erp.address', true) AS actor`.compile(tenantSql)
-    expect(await read((tx) => tx.row(context))).toEqual({ company: tenant.companyId, actor: '192.0.2.7' })
+    expect(await write((tx) => tx.row(context))).toEqual({ company: tenant.companyId, actor: '192.0.2.7' })
     const nobody: Actor = { kind: 'system', id: null, requestId: '', address: null }
     const bare = await product.gate.readTenant(location, null, nobody, (tx) => tx.row(context))
     expect(bare).toEqual({ company: '', actor: '' })

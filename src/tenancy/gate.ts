@@ -141,9 +141,9 @@ export class Gate {
       throw translated(error)
     } finally {
       if (mode === 'READ ONLY' && closing) {
-        void closing.catch(() => true).then((broken) => pools.release(key, client, broken))
+        void closing.catch(() => true).then((broken) => pools.release(client, broken))
       } else {
-        pools.release(key, client, isBroken)
+        pools.release(client, isBroken)
       }
     }
   }

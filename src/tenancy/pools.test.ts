@@ -96,7 +96,7 @@ describe('the ceiling', () => {
         const client = await acquire(pools, database)
         const name = await nameOf(client)
         expect(pools.figures().connections).toBeLessThanOrEqual(4)
-        pools.release(`db${database}`, client, false)
+        pools.release(client, false)
         return name === names[database]
       }),
     )
@@ -114,7 +114,7 @@ describe('the ceiling', () => {
     const fourth = acquire(pools, 0)
     await sleep(100)
     expect(pools.figures()).toMatchObject({ connections: 3, waiting: 1 })
-    pools.release('db0', three[0], false)
+    pools.release(three[0], false)
     expect(await fourth).toBe(three[0])
   })
 
@@ -153,9 +153,9 @@ describe('waiting', () => {
     const waiting = [1, 2, 3, 4].map(async (position) => {
       const got = await acquire(pools, 0)
       order.push(position)
-      pools.release('db0', got, false)
+      pools.release(got, false)
     })
-    pools.release('db0', client, false)
+    pools.release(client, false)
     await Promise.all(waiting)
     expect(order).toEqual([1, 2, 3, 4])
   })
@@ -167,7 +167,7 @@ describe('waiting', () => {
       while (busy) {
         const client = await acquire(pools, 0)
         await client.query('SELECT pg_sleep(0.005)')
-        pools.release('db0', client, false)
+        pools.release(client, false)
       }
     })
     await sleep(50)
@@ -176,7 +176,7 @@ describe('waiting', () => {
       const startedAt = Date.now()
       const client = await acquire(pools, 1)
       waitsMs.push(Date.now() - startedAt)
-      pools.release('db1', client, false)
+      pools.release(client, false)
       await sleep(10)
     }
     busy = false
@@ -191,7 +191,7 @@ describe('waiting', () => {
     const [first] = await Promise.all([acquire(pools, 0), acquire(pools, 1)])
     const waiting = acquire(pools, 1)
     await sleep(20)
-    pools.release('db0', first, false)
+    pools.release(first, false)
     expect(await nameOf(await waiting)).toBe(names[1])
   })
 })
@@ -200,14 +200,14 @@ describe('idle connections', () => {
   test('are used again', async () => {
     const pools = makePools()
     const client = await acquire(pools, 0)
-    pools.release('db0', client, false)
+    pools.release(client, false)
     expect(await acquire(pools, 0)).toBe(client)
   })
 
   test('are closed after a while', { timeout: 15_000 }, async () => {
     const pools = makePools({ idleMs: 50 })
     const client = await acquire(pools, 0)
-    pools.release('db0', client, false)
+    pools.release(client, false)
     await sleep(5_500) // the sweeper comes every five seconds
     expect(pools.figures()).toEqual({ databases: 0, connections: 0, idle: 0, waiting: 0 })
     expect(await serverCount()).toBe(0)
@@ -216,13 +216,13 @@ describe('idle connections', () => {
   test('the least recently used one gives way when room is needed', async () => {
     const pools = makePools()
     const clients = await Promise.all([0, 1, 2, 3].map((index) => acquire(pools, index)))
-    for (const index of [0, 1, 2, 3]) pools.release(`db${index}`, clients[index]!, false)
-    pools.release('db0', await acquire(pools, 0), false) // 0 was used again: 1 is the oldest now
+    for (const index of [0, 1, 2, 3]) pools.release(clients[index]!, false)
+    pools.release(await acquire(pools, 0), false) // 0 was used again: 1 is the oldest now
     const fifth = await acquire(pools, 4)
     expect(await nameOf(fifth)).toBe(names[4])
     expect(pools.figures()).toMatchObject({ connections: 4, databases: 4 })
     expect(await acquire(pools, 0)).toBe(clients[0])
-    pools.release('db4', fifth, false)
+    pools.release(fifth, false)
     expect(await acquire(pools, 1)).not.toBe(clients[1])
   })
 
@@ -230,7 +230,7 @@ describe('idle connections', () => {
     const pools = makePools()
     const client = await acquire(pools, 0)
     const pid = await processOf(client)
-    pools.release('db0', client, false)
+    pools.release(client, false)
     await withClient(admin, (other) => other.query('SELECT pg_terminate_backend($1, 2000)', [pid]))
     await sleep(50)
     expect(await nameOf(await acquire(pools, 0))).toBe(names[0])
@@ -242,7 +242,7 @@ describe('broken connections', () => {
     const pools = makePools({ connectionsPerDatabaseMaximum: 1 })
     const client = await acquire(pools, 0)
     const waiting = acquire(pools, 0)
-    pools.release('db0', client, true)
+    pools.release(client, true)
     const next = await waiting
     expect(next).not.toBe(client)
     expect(await nameOf(next)).toBe(names[0])
@@ -253,7 +253,7 @@ describe('broken connections', () => {
     const pools = makePools({ connectionsPerDatabaseMaximum: 1 })
     const client = await acquire(pools, 0)
     const waiting = acquire(pools, 0)
-    pools.release('db0', client, false)
+    pools.release(client, false)
     expect(await waiting).toBe(client)
   })
 
@@ -288,10 +288,10 @@ describe('closing', () => {
   test('a forgotten database closes its idle connections now and its busy ones when they come back', async () => {
     const pools = makePools()
     const [busy, idle] = await Promise.all([acquire(pools, 0), acquire(pools, 0)])
-    pools.release('db0', idle, false)
+    pools.release(idle, false)
     await pools.close('db0')
     expect(pools.figures()).toEqual({ databases: 0, connections: 1, idle: 0, waiting: 0 })
-    pools.release('db0', busy, false)
+    pools.release(busy, false)
     expect(pools.figures().connections).toBe(0)
     await expect(nameOf(busy)).rejects.toThrow()
   })
@@ -303,8 +303,8 @@ describe('closing', () => {
     await pools.close('moved')
     const after = await pools.acquire('moved', addressOfDatabase(1))
     held.push(before, after)
-    pools.release('moved', before, false)
-    pools.release('moved', after, false)
+    pools.release(before, false)
+    pools.release(after, false)
     const served = await Promise.all([
       pools.acquire('moved', addressOfDatabase(1)),
       pools.acquire('moved', addressOfDatabase(1)),

@@ -72,6 +72,8 @@ const OPENING_ATTEMPTS = 3
 export class ConnectionPools {
   readonly #limits: Required<PoolLimits>
   readonly #pools = new Map<string, Pool>()
+  /** Which pool a connection counts for; a pool that was closed is not the one opened under its name since. */
+  readonly #owners = new Map<pg.Client, Pool>()
   readonly #sweeper: NodeJS.Timeout
   #connections = 0
   #closed = false
@@ -101,16 +103,18 @@ export class ConnectionPools {
   }
 
   /** `broken`: the connection's state is unknown; it is closed rather than given to the next one. */
-  release(key: string, client: pg.Client, broken: boolean): void {
-    const pool = this.#pools.get(key)
-    if (!pool || broken || this.#closed) {
-      this.#discard(pool, client)
+  release(client: pg.Client, broken: boolean): void {
+    const pool = this.#owners.get(client)
+    if (!pool) return // closed by the server while it was out; what it counted for was given back then
+    const isForgotten = this.#pools.get(pool.key) !== pool
+    if (broken || this.#closed || isForgotten) {
+      void this.#discard(pool, client)
       this.#serveWaiters()
       return
     }
     const starving = this.#starvingElsewhere(pool)
     if (starving) {
-      this.#discard(pool, client)
+      void this.#discard(pool, client)
       this.#serveWaiters(starving)
       return
     }
@@ -134,9 +138,7 @@ export class ConnectionPools {
       waiter.reject(unavailable('the database was closed'))
     }
     const idle = pool.idle.splice(0)
-    this.#connections -= idle.length
-    pool.connections -= idle.length
-    await Promise.all(idle.map(({ client }) => client.end().catch(() => {})))
+    await Promise.all(idle.map(({ client }) => this.#discard(pool, client)))
   }
 
   async closeAll(): Promise<void> {
@@ -185,19 +187,30 @@ export class ConnectionPools {
     for (const pool of this.#pools.values()) {
       const oldest = pool === except ? undefined : pool.idle.shift()
       if (!oldest) continue
-      this.#discard(pool, oldest.client)
+      void this.#discard(pool, oldest.client)
       return true
     }
     return false
   }
 
-  #discard(pool: Pool | undefined, client: pg.Client): void {
+  #discard(pool: Pool, client: pg.Client): Promise<void> {
+    this.#giveBack(pool, client)
+    return client.end().catch(() => {})
+  }
+
+  #giveBack(pool: Pool, client: pg.Client): void {
+    if (!this.#owners.delete(client)) return
     this.#connections--
-    if (pool) {
-      pool.connections--
-      this.#forgetEmpty(pool)
-    }
-    client.end().catch(() => {})
+    pool.connections--
+    this.#forgetEmpty(pool)
+  }
+
+  /** The server or the network ended it: it is neither handed out again nor counted any more. */
+  #lost(pool: Pool, client: pg.Client): void {
+    const index = pool.idle.findIndex((idle) => idle.client === client)
+    if (index >= 0) pool.idle.splice(index, 1)
+    this.#giveBack(pool, client)
+    if (!this.#closed) this.#serveWaiters()
   }
 
   #forgetEmpty(pool: Pool): void {
@@ -205,11 +218,16 @@ export class ConnectionPools {
     if (empty && this.#pools.get(pool.key) === pool) this.#pools.delete(pool.key)
   }
 
-  /** Another database waits, holds fewer connections than this one, and only we can make room: share fairly. */
+  /**
+   * Another database waits and only we can make room: it comes first when nobody waits here, or when it has
+   * the smaller share.
+   */
   #starvingElsewhere(pool: Pool): Pool | undefined {
     if (this.#connections < this.#limits.connectionsMaximum) return undefined
     for (const other of this.#pools.values()) {
-      if (other !== pool && other.waiters.length > 0 && other.connections < pool.connections) return other
+      const hasFewer = pool.waiters.length === 0 || other.connections < pool.connections
+      const mayOpen = other.connections < this.#limits.connectionsPerDatabaseMaximum
+      if (other !== pool && other.waiters.length > 0 && hasFewer && mayOpen) return other
     }
     return undefined
   }
@@ -228,7 +246,10 @@ export class ConnectionPools {
 
   async #open(pool: Pool): Promise<pg.Client> {
     try {
-      return await connect(await pool.address(), this.#limits.waitMs)
+      const client = await connect(await pool.address(), this.#limits.waitMs)
+      this.#owners.set(client, pool)
+      client.once('end', () => this.#lost(pool, client))
+      return client
     } catch (error) {
       this.#connections--
       pool.connections--
@@ -243,7 +264,7 @@ export class ConnectionPools {
     for (const pool of this.#pools.values()) {
       while (pool.idle[0] && pool.idle[0].since < before) {
         const oldest = pool.idle.shift()
-        if (oldest) this.#discard(pool, oldest.client)
+        if (oldest) void this.#discard(pool, oldest.client)
       }
     }
   }
@@ -259,8 +280,8 @@ export async function connect(address: DatabaseAddress, timeoutMs: number): Prom
       connectionTimeoutMillis: timeoutMs,
       keepAlive: true,
     } as pg.ClientConfig)
-    // A connection lost while idle must not end the process; its next user finds it broken.
-    client.on('error', () => {})
+    // A connection lost while idle must not end the process; its pool hears of it by 'end'.
+    client.on('error', () => client.end().catch(() => {}))
     try {
       await client.connect()
       return client

@@ -110,10 +110,11 @@ export interface Finished {
   readonly stderr: string
 }
 
-/** One command of the command line, to its end. */
+/** One command of the command line, to its end; one that takes longer than that is killed (code null). */
 export async function runErp(
   arguments_: readonly string[],
   environment: Readonly<Record<string, string>>,
+  timeoutMs = 50_000,
 ): Promise<Finished> {
   const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] }
   const child = spawn(ERP, arguments_, {
@@ -121,10 +122,12 @@ export async function runErp(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.add(child)
+  const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (part: Buffer) => (stdout += part))
   child.stderr.on('data', (part: Buffer) => (stderr += part))
   await once(child, 'close')
+  clearTimeout(timer)
   running.delete(child)
   return { code: child.exitCode, stdout, stderr }
 }
