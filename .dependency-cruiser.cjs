@@ -6,13 +6,37 @@ module.exports = {
   forbidden: [
     below({}, { circular: true }, 'no-circles'),
     below({ path: '^src/kernel/', pathNot: tests }, { pathNot: '^src/kernel/' }, 'kernel-needs-nobody'),
-    below({ path: '^src/portal/' }, { path: '^src/', pathNot: '^src/(portal|kernel)/' }, 'portal-knows-only-the-kernel'),
+    below(
+      { path: '^src/portal/' },
+      { path: '^src/', pathNot: '^src/(portal|kernel)/' },
+      'portal-knows-only-the-kernel',
+    ),
     below({ path: '^src/', pathNot: '^src/portal/' }, { path: '^src/portal/' }, 'nobody-imports-the-portal'),
-    below({ path: '^src/tenancy/', pathNot: tests }, { path: '^src/(http|jobs|erp|platform|server|cli)/' }, 'tenancy-is-below'),
-    below({ path: '^src/jobs/', pathNot: tests }, { path: '^src/(http|erp|platform|server|cli)/' }, 'jobs-are-below'),
-    below({ path: '^src/http/', pathNot: tests }, { path: '^src/(erp|platform|server|cli)/' }, 'http-is-below-the-business'),
-    below({ path: '^src/erp/', pathNot: tests }, { path: '^src/(platform|server|cli)/' }, 'the-erp-never-knows-the-platform'),
-    below({ path: '^src/platform/', pathNot: tests }, { path: '^src/(server|cli)/' }, 'the-platform-knows-no-wiring'),
+    below(
+      { path: '^src/tenancy/', pathNot: tests },
+      { path: '^src/(http|jobs|erp|platform|server|cli)/' },
+      'tenancy-is-below',
+    ),
+    below(
+      { path: '^src/jobs/', pathNot: tests },
+      { path: '^src/(http|erp|platform|server|cli)/' },
+      'jobs-are-below',
+    ),
+    below(
+      { path: '^src/http/', pathNot: tests },
+      { path: '^src/(erp|platform|server|cli)/' },
+      'http-is-below-the-business',
+    ),
+    below(
+      { path: '^src/erp/', pathNot: tests },
+      { path: '^src/(platform|server|cli)/' },
+      'the-erp-never-knows-the-platform',
+    ),
+    below(
+      { path: '^src/platform/', pathNot: tests },
+      { path: '^src/(server|cli)/' },
+      'the-platform-knows-no-wiring',
+    ),
     below(
       { path: '^src/platform/', pathNot: tests },
       { path: '^src/erp/', pathNot: '^src/erp/onboarding\\.ts$' },

@@ -16,7 +16,13 @@ export async function checkDatabaseServer(
       `SELECT name, setting FROM pg_settings WHERE name IN
          ('fsync', 'full_page_writes', 'synchronous_commit', 'server_encoding', 'server_version_num')`,
     )
-    return result.rows
+    // A role or a database may have been told otherwise than the server.
+    const overridden = await client.query<{ name: string; setting: string }>(
+      `SELECT split_part(item, '=', 1) AS name, split_part(item, '=', 2) AS setting
+       FROM pg_db_role_setting, unnest(setconfig) AS item
+       WHERE item ILIKE 'synchronous_commit=%' AND lower(split_part(item, '=', 2)) IN ('off', 'false', '0', 'no')`,
+    )
+    return [...result.rows, ...overridden.rows]
   })
   const settings = Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))
   const problems = unsafeSettings(settings)

@@ -36,6 +36,7 @@ export const VERSION = '0.1.0'
 export const PORTAL_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'portal')
 export const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'system', address: null }
 const REFILL_EVERY_MS = 60_000
+const CLOSE_IDLE_EVERY_MS = 50
 
 export interface ProductOptions {
   readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void
@@ -219,7 +220,7 @@ async function assemble(parts: Parts): Promise<Product> {
     await mountTokenEndpoints(app, { gate, ports, identity, operators })
     await mountPortal(app, configuration.baseDomain)
     await app.listen({ host: configuration.host, port: configuration.port })
-    stops.push(() => app.close())
+    stops.push(() => closeServer(app))
     const address = app.server.address()
     listeningPort = typeof address === 'object' && address ? address.port : configuration.port
     return listeningPort
@@ -240,6 +241,13 @@ async function assemble(parts: Parts): Promise<Product> {
     listen,
     stop: parts.stop,
   }
+}
+
+/** Requests under way are answered first; their connections, kept alive, must not keep us alive too. */
+async function closeServer(app: FastifyInstance): Promise<void> {
+  const dropping = setInterval(() => app.server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
+  await app.close()
+  clearInterval(dropping)
 }
 
 function createGate({ configuration, platformAddress, stops }: Parts, metrics: Metrics): Gate {
