@@ -25,6 +25,7 @@ export interface WorkflowState {
 const APPLICATION_VERSION = '1'
 const LOCK_CLASS = 7_241_861
 const LAUNCH_LOCK = 7_241_860_003
+const LAUNCH_TRY_EVERY_MS = 50
 const POOL_CONNECTIONS = 6
 const TAKE_OVER_EVERY_MS = 5_000
 const PROVE_AGAIN_AFTER_MS = 500
@@ -63,17 +64,28 @@ export class Workflows {
         error: (message: unknown) => log('error', String(message)),
       } as never,
     })
-    // The first start makes its tables; two processes that do so at once block each other for good.
-    await this.#lock?.query('SELECT pg_advisory_lock($1)', [LAUNCH_LOCK])
+    await this.#launch()
+    await this.#takeOver()
+    const everyMs = this.#options.takeOverEveryMs ?? TAKE_OVER_EVERY_MS
+    this.#timer = setInterval(() => void this.#takeOver(), everyMs)
+    this.#timer.unref()
+  }
+
+  /**
+   * The first start makes the library's tables, and two processes that do so at once get into each other's way.
+   * Tried again and again rather than waited for: it makes an index CONCURRENTLY, which waits for every
+   * statement that is running, so that one waiting for us would never end.
+   */
+  async #launch(): Promise<void> {
+    const take = 'SELECT pg_try_advisory_lock($1) AS taken'
+    while (!(await this.#lock?.query<{ taken: boolean }>(take, [LAUNCH_LOCK]))?.rows[0]?.taken) {
+      await sleep(LAUNCH_TRY_EVERY_MS)
+    }
     try {
       await DBOS.launch()
     } finally {
       await this.#lock?.query('SELECT pg_advisory_unlock($1)', [LAUNCH_LOCK])
     }
-    await this.#takeOver()
-    const everyMs = this.#options.takeOverEveryMs ?? TAKE_OVER_EVERY_MS
-    this.#timer = setInterval(() => void this.#takeOver(), everyMs)
-    this.#timer.unref()
   }
 
   async stop(): Promise<void> {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addressOf, DatabaseServer, withClient } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../tenancy/embedded.ts'
 import { Secrets } from '../tenancy/secrets.ts'
+import { eventually } from '../testing/process.ts'
 import { SECRET_KEY } from '../testing/product.ts'
 import { checkDatabaseServer, unsafeSettings } from './database-settings.ts'
 
@@ -67,12 +68,15 @@ describe('a real server', () => {
   test('with synchronous_commit off is refused in production and told of elsewhere', async () => {
     await execute('ALTER SYSTEM SET synchronous_commit = off')
     await execute('SELECT pg_reload_conf()')
-    await expect(check(true)).rejects.toThrow(/not safe for books: synchronous_commit is off/)
+    // A reload reaches new connections a moment later.
+    await eventually(() =>
+      expect(check(true)).rejects.toThrow(/not safe for books: synchronous_commit is off/),
+    )
     await check(false)
     expect(warnings.at(-1)).toContain('synchronous_commit is off')
     await execute('ALTER SYSTEM RESET synchronous_commit')
     await execute('SELECT pg_reload_conf()')
-    await check(true) // control: reset, it is accepted again
+    await eventually(() => check(true)) // control: reset, it is accepted again
   })
 
   test.each([

@@ -23,14 +23,14 @@ export function identityRoutes(ports: IdentityPorts): Route[] {
       const result = await door.write((tx) =>
         ports.sessions.goOn(tx, presented.sessionId, presented.hash, context),
       )
-      if (result === 'reused') await ports.announceSessionEnd(context.tenant.tenantId, presented.sessionId)
+      if (result === 'reused') await tellSessionEnd(ports, context.tenant.tenantId, presented.sessionId)
       if (result === 'unknown' || result === 'reused') throw new Problem(problems.tokenInvalid)
       return result
     }),
     implement(logout, async (door, _input, { principal, tenant }) => {
       if (!principal) throw new Problem(problems.authenticationRequired)
       await door.write((tx) => ports.sessions.end(tx, principal.sessionId, 'signed out'))
-      await ports.announceSessionEnd(tenant.tenantId, principal.sessionId)
+      await tellSessionEnd(ports, tenant.tenantId, principal.sessionId)
       return {}
     }),
     implement(me, (tx, _input, { principal }) => {
@@ -39,6 +39,13 @@ export function identityRoutes(ports: IdentityPorts): Route[] {
     }),
     implement(resetPassword, (door, { body }, context) => setPassword(ports, door, body, context)),
   ]
+}
+
+/** This process knows before it answers; the others when they hear of it, some milliseconds later. */
+async function tellSessionEnd(ports: IdentityPorts, tenantId: string, sessionId?: string): Promise<void> {
+  if (sessionId === undefined) ports.sessions.forgetTenant(tenantId)
+  else ports.sessions.forgetSession(tenantId, sessionId)
+  await ports.announceSessionEnd(tenantId, sessionId)
 }
 
 export interface Credentials {
@@ -107,7 +114,7 @@ async function setPassword(
     )
     await ports.sessions.endAllOf(tx, user.id, 'password changed')
   })
-  await ports.announceSessionEnd(context.tenant.tenantId)
+  await tellSessionEnd(ports, context.tenant.tenantId)
   return {}
 }
 

@@ -16,43 +16,50 @@ const NO_ID = '00000000-0000-0000-0000-000000000000'
 export async function* readJournal(tx: TenantRead): AsyncGenerator<JournalRecord> {
   let [date, id] = [BEFORE_ALL, NO_ID]
   for (;;) {
-    const rows = await tx.prepared(PAGE, [tx.companyId, date, id, PAGE_ENTRIES])
-    for (const row of rows) {
+    const entries = await tx.prepared(ENTRIES, [tx.companyId, date, id, PAGE_ENTRIES])
+    const lines = Map.groupBy(
+      await tx.prepared(LINES, [entries.map((entry) => entry.id)]),
+      ({ entry_id }) => entry_id,
+    )
+    for (const entry of entries) {
       yield {
-        number: row.number,
-        postingDate: row.posting_date,
-        description: row.description ?? row.reference ?? '',
-        lines: row.lines.map((line) => ({
+        number: entry.number,
+        postingDate: entry.posting_date,
+        description: entry.description ?? entry.reference ?? '',
+        lines: (lines.get(entry.id) ?? []).map((line) => ({
           accountCode: line.code,
           accountName: line.name,
-          debit: amountText(line.debit, row.currency),
-          credit: amountText(line.credit, row.currency),
+          debit: amountText(line.debit, entry.currency),
+          credit: amountText(line.credit, entry.currency),
         })),
       }
     }
-    const last = rows.at(-1)
-    if (!last || rows.length < PAGE_ENTRIES) return
+    const last = entries.at(-1)
+    if (!last || entries.length < PAGE_ENTRIES) return
     ;[date, id] = [last.posting_date, last.id]
   }
 }
 
-/** Amounts as text: json numbers would become floats on the way. */
-const PAGE = statement<{
+const ENTRIES = statement<{
   id: string
   number: string
   posting_date: string
   description: string | null
   reference: string | null
   currency: string
-  lines: { code: string; name: string; debit: string; credit: string }[]
 }>(
   'journal-page',
-  `SELECT e.id, e.number, e.posting_date, e.description, e.reference, e.currency, lines.lines
-   FROM finance.journal_entry e CROSS JOIN LATERAL (
-     SELECT json_agg(json_build_object('code', a.code, 'name', a.name, 'debit', l.debit::text,
-       'credit', l.credit::text) ORDER BY l.line_number) AS lines
-     FROM finance.journal_line l JOIN masters.gl_account a ON a.id = l.account_id WHERE l.entry_id = e.id
-   ) lines
-   WHERE e.company_id = $1 AND (e.posting_date, e.id) > ($2::date, $3::uuid)
-   ORDER BY e.posting_date, e.id LIMIT $4`,
+  `SELECT id, number, posting_date, description, reference, currency FROM finance.journal_entry
+   WHERE company_id = $1 AND (posting_date, id) > ($2::date, $3::uuid) ORDER BY posting_date, id LIMIT $4`,
+)
+
+/**
+ * The lines of a page in one look: joined entry by entry they were found by walking the whole table each
+ * time, straight after a large import, when the table had no statistics yet.
+ */
+const LINES = statement<{ entry_id: string; code: string; name: string; debit: string; credit: string }>(
+  'journal-page-lines',
+  `SELECT l.entry_id, a.code, a.name, l.debit, l.credit
+   FROM finance.journal_line l JOIN masters.gl_account a ON a.id = l.account_id
+   WHERE l.entry_id = ANY($1::uuid[]) ORDER BY l.entry_id, l.line_number`,
 )

@@ -71,13 +71,17 @@ export class OperatorSessions {
         const presented = readRefreshToken(body.refreshToken)
         if (!presented) throw new Problem(problems.tokenInvalid)
         const result = await door.write((tx) => this.#goOn(tx, presented, context))
-        if (result === 'reused') await announceSessionEnd(presented.sessionId)
+        if (result === 'reused') {
+          this.forget(presented.sessionId) // the other processes hear of it
+          await announceSessionEnd(presented.sessionId)
+        }
         if (typeof result === 'string') throw new Problem(problems.tokenInvalid)
         return result
       }),
       implement(operatorLogout, async (door, _input, { principal }) => {
         if (!principal) throw new Problem(problems.authenticationRequired)
         await door.write((tx) => endSession(tx, principal.sessionId, 'signed out'))
+        this.forget(principal.sessionId)
         await announceSessionEnd(principal.sessionId)
         return {}
       }),

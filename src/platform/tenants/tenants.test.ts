@@ -1,7 +1,7 @@
 /** Tenants through the operator's API: making, finding, suspending; and who finds which door open. */
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { chartTemplates } from '../../erp/onboarding.ts'
 import { login, me, refresh, resetPassword } from '../../erp/identity/contract.ts'
 import { listFiscalYears } from '../../erp/ledger/contract.ts'
@@ -11,7 +11,7 @@ import { SYSTEM } from '../../server/product.ts'
 import { platformSql } from '../../tenancy/handles.ts'
 import { withClient } from '../../tenancy/databases.ts'
 import { Secrets } from '../../tenancy/secrets.ts'
-import { rawRequest } from '../../testing/process.ts'
+import { eventually, rawRequest } from '../../testing/process.ts'
 import {
   ADMIN_PASSWORD,
   SECRET_KEY,
@@ -452,6 +452,8 @@ describe('the list', () => {
 describe('suspending', () => {
   let tenant: TestTenant
   let address: { email: string; subdomain: string }
+  // Each test begins with a tenant that works, whatever became of the one before.
+  afterEach(async () => void (await activate()))
   beforeAll(async () => {
     const body = tenantBody()
     tenant = await product.createTenant(body)
@@ -480,7 +482,7 @@ describe('suspending', () => {
     expect(byHost.status).toBe(403)
 
     expect((await activate()).ok()).toMatchObject({ status: 'active', statusReason: null })
-    const again = await signIn(at, address.email)
+    const again = await eventually(() => signIn(at, address.email), 5_000, 10)
     expect((await again.client.call(me)).status).toBe(200)
     // The sessions of before have ended.
     expect((await session.client.call(me)).error.code).toBe('TOKEN_INVALID')
