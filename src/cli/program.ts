@@ -59,6 +59,7 @@ export async function runUntilSignalled(product: Product): Promise<void> {
 export async function findTenant(product: Product, code: string): Promise<TenantLocation> {
   const tenant = await product.directory.find({ code, host: '' })
   if (!tenant) throw new Problem(problems.notFound, { message: `There is no tenant ${code}` })
+  if (tenant.closedBecause?.status === 503) throw tenant.closedBecause // its schema may not be ours
   return tenant.location
 }
 

@@ -33,6 +33,8 @@ export interface HttpPorts {
   readonly gate: Gate
   readonly metrics: Metrics
   findTenant(reference: { code: string | undefined; host: string }): Promise<TenantEntry | undefined>
+  /** Whether a host is below the domain of the tenants' subdomains. */
+  isTenantHost(host: string): boolean
   /** The tenant a token names, for requests that name none themselves. */
   tenantOfToken(token: string): Promise<TenantEntry | undefined>
   authenticateUser(token: string, tenant: TenantLocation): Promise<Principal>
@@ -186,8 +188,9 @@ async function findTenant(request: FastifyRequest, ports: HttpPorts): Promise<Te
   const code = typeof header === 'string' && header !== '' ? header : undefined
   const found = await ports.findTenant({ code, host: request.hostname })
   const token = bearerToken(request)
-  const entry =
-    found ?? (code === undefined && token !== undefined ? await ports.tenantOfToken(token) : undefined)
+  // The token speaks only where the request names no tenant at all, not even one that does not exist.
+  const isNamed = code !== undefined || ports.isTenantHost(request.hostname)
+  const entry = found ?? (!isNamed && token !== undefined ? await ports.tenantOfToken(token) : undefined)
   if (!entry) {
     const message = code === undefined ? 'No tenant is named: send X-Tenant-ID or use its subdomain' : 'There is no such tenant' // prettier-ignore
     throw new Problem(problems.notFound, { message })

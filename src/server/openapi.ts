@@ -21,6 +21,7 @@ export async function openApiDocument(version: string): Promise<object> {
       gate: {} as never,
       metrics: new Metrics(),
       findTenant: unused,
+      isTenantHost: unused,
       tenantOfToken: unused,
       authenticateUser: unused,
       authenticateOperator: unused,

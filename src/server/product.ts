@@ -185,7 +185,7 @@ async function assemble(parts: Parts): Promise<Product> {
       provisioning,
       secrets,
       addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
-      endSessions: (tenantId, reason) => endTenantSessions(gate, directory, tenantId, reason),
+      endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
     },
     workflows,
     identity,
@@ -205,6 +205,7 @@ async function assemble(parts: Parts): Promise<Product> {
     gate,
     metrics,
     findTenant: (reference) => directory.find(reference),
+    isTenantHost: (host) => directory.subdomainOf(host) !== undefined,
     tenantOfToken: async (token) => directory.byId((await tokens.verify('tenant', token)).tenantId),
     authenticateUser: (token, tenant) => users.authenticate(gate, token, tenant, SYSTEM),
     authenticateOperator: (token) => operators.authenticate(gate, token, SYSTEM),
@@ -324,11 +325,13 @@ async function startAnnouncements({ platformAddress, stops }: Parts, listeners: 
 }
 
 async function endTenantSessions(
-  gate: Gate,
-  directory: TenantDirectory,
+  { gate, directory, users }: Pick<Listeners, 'gate' | 'directory' | 'users'>,
   tenantId: string,
   reason: string,
 ): Promise<void> {
+  // Our own notice would come too late for a request right behind our answer.
+  directory.forget(tenantId)
+  users.forgetTenant(tenantId)
   const tenant = await directory.byId(tenantId)
   if (!tenant) return
   await gate.writeTenant(tenant.location, null, SYSTEM, (tx) =>

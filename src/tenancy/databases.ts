@@ -255,7 +255,8 @@ async function retryWhileInUse(work: () => Promise<unknown>): Promise<void> {
       return
     } catch (error) {
       const { code } = error as { code?: string }
-      if (code === DUPLICATE_DATABASE) return
+      // Two processes make one at the same moment: the catalogue's own index may be the one to say so.
+      if (code === DUPLICATE_DATABASE || code === UNIQUE_VIOLATION) return
       if (code !== OBJECT_IN_USE || attempt === 20) throw error
       await new Promise((resolve) => setTimeout(resolve, 25 * attempt))
     }

@@ -275,6 +275,7 @@ describe('every route', () => {
           gate: product.gate,
           metrics: new Metrics(),
           findTenant: async () => entry,
+          isTenantHost: () => false,
           tenantOfToken: async () => entry,
           authenticateUser: async () => everybody,
           authenticateOperator: async () => everybody,

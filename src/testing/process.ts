@@ -28,8 +28,15 @@ export interface ServerProcess extends RunningProcess {
 }
 
 const running = new Set<ChildProcess>()
-process.on('exit', () => {
+function killAll(): void {
   for (const child of running) child.kill('SIGKILL')
+}
+// A test runner's worker ends in any of these ways.
+process.once('exit', killAll)
+process.once('disconnect', killAll)
+process.once('SIGTERM', () => {
+  killAll()
+  process.exit(143)
 })
 
 export function spawnProcess(
