@@ -35,6 +35,8 @@ import { mountTokenEndpoints } from './token-endpoints.ts'
 export const VERSION = '0.1.0'
 export const PORTAL_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'portal')
 export const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'system', address: null }
+/** Key of the advisory lock under which the platform's databases are made. */
+const PLATFORM_LOCK = 7_241_860_004
 const REFILL_EVERY_MS = 60_000
 const CLOSE_IDLE_EVERY_MS = 50
 
@@ -109,9 +111,12 @@ async function connectDatabases(
 }
 
 async function ensurePlatform(server: DatabaseServer, platform: DatabaseAddress): Promise<void> {
-  for (const database of [platform.database, workflowDatabaseOf(platform).database]) {
-    if (!(await server.exists(database))) await server.create(database, undefined, platform.user)
-  }
+  // Two processes that start at the same moment on an empty server take turns.
+  await server.withLock(PLATFORM_LOCK, async () => {
+    for (const database of [platform.database, workflowDatabaseOf(platform).database]) {
+      if (!(await server.exists(database))) await server.create(database, undefined, platform.user)
+    }
+  })
   await migrate(platform, 'platform')
 }
 
