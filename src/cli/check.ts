@@ -3,14 +3,12 @@ import { checkBooks, checkNames } from '../erp/checks/books.ts'
 import { listTenants } from '../platform/tenants/contract.ts'
 import { SYSTEM, type Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
-import { companiesOf, findTenant, parseArguments, UsageError, withProduct } from './program.ts'
+import { command, UsageError } from './command.ts'
+import { companiesOf, findTenant, withProduct } from './program.ts'
 
-export async function run(arguments_: string[]): Promise<void> {
-  const { values, positionals } = parseArguments(arguments_, { all: { type: 'boolean' } }, 1)
-  const tenantCode = values.all ? '--all' : positionals[0]
-  if (tenantCode === undefined) throw new UsageError('Which tenant?')
+async function run(tenantCode: string | undefined): Promise<void> {
   await withProduct(async (product) => {
-    const codes = tenantCode === '--all' ? await allCodes(product) : [tenantCode]
+    const codes = tenantCode === undefined ? await allCodes(product) : [tenantCode]
     let findings = 0
     for (const code of codes) findings += await checkTenant(product, code)
     if (findings > 0) process.exitCode = 1
@@ -40,3 +38,16 @@ async function allCodes(product: Product): Promise<string[]> {
     if (!pagination.hasNext) return codes
   }
 }
+
+const check = command({
+  name: 'check',
+  summary: 'prove that balances equal their lines, numbers have no gaps, and more',
+  arguments: ['[TENANT]'],
+  options: { all: { type: 'boolean', help: 'every active tenant' } },
+  run: ({ values, positionals: [tenantCode] }) => {
+    if (values.all === (tenantCode !== undefined)) throw new UsageError('One tenant, or --all?')
+    return run(tenantCode)
+  },
+})
+
+export const commands = [check]

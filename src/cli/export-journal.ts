@@ -3,15 +3,10 @@ import { once } from 'node:events'
 import { hledgerJournal } from '../erp/imports/journalExport.ts'
 import { readJournal } from '../erp/ledger/journal.ts'
 import { SYSTEM } from '../server/product.ts'
-import { chooseCompany, findTenant, parseArguments, UsageError, withProduct } from './program.ts'
+import { command } from './command.ts'
+import { chooseCompany, findTenant, withProduct } from './program.ts'
 
-export async function run(arguments_: string[]): Promise<void> {
-  const { values } = parseArguments(arguments_, {
-    tenant: { type: 'string' },
-    company: { type: 'string' },
-  })
-  const { tenant, company: companyCode } = values
-  if (tenant === undefined) throw new UsageError('--tenant is needed')
+async function run(tenant: string, companyCode: string | undefined): Promise<void> {
   await withProduct(async (product) => {
     const location = await findTenant(product, tenant)
     const company = await chooseCompany(product, location, companyCode)
@@ -22,3 +17,15 @@ export async function run(arguments_: string[]): Promise<void> {
     })
   })
 }
+
+const exportJournal = command({
+  name: 'export-journal',
+  summary: 'write the journal as plain text that hledger and ledger read',
+  options: {
+    tenant: { type: 'string', value: 'CODE', required: true, help: 'whose journal' },
+    company: { type: 'string', value: 'CODE', help: 'which company, where there are several' },
+  },
+  run: ({ values }) => run(values.tenant, values.company),
+})
+
+export const commands = [exportJournal]

@@ -10,12 +10,20 @@ import {
 import { postSalesBatch } from '../erp/imports/salesPosting.ts'
 import { newId } from '../tenancy/new-id.ts'
 import { SYSTEM } from '../server/product.ts'
-import { chooseCompany, findTenant, parseArguments, UsageError, withProduct } from './program.ts'
+import { command, UsageError } from './command.ts'
+import { chooseCompany, findTenant, withProduct } from './program.ts'
 
 const LISTED_PROBLEMS = 50
 
-export async function run(arguments_: string[]): Promise<void> {
-  const { file, tenant, company: companyCode, skipBadRows } = readArguments(arguments_)
+interface Request {
+  readonly file: string
+  readonly tenant: string
+  readonly companyCode: string | undefined
+  readonly skipBadRows: boolean
+}
+
+async function run({ file, tenant, companyCode, skipBadRows }: Request): Promise<void> {
+  if (!existsSync(file)) throw new UsageError(`There is no file ${file}`)
   const sizeBytes = statSync(file).size
   await withProduct(async (product) => {
     const location = await findTenant(product, tenant)
@@ -40,23 +48,6 @@ export async function run(arguments_: string[]): Promise<void> {
     }
     printSummary(result, (Date.now() - startedAtMs) / 1000, company.baseCurrency)
   })
-}
-
-function readArguments(arguments_: string[]) {
-  const { values, positionals } = parseArguments(
-    arguments_,
-    {
-      tenant: { type: 'string' },
-      company: { type: 'string' },
-      'skip-bad-rows': { type: 'boolean', default: false },
-    },
-    1,
-  )
-  const [file] = positionals
-  if (file === undefined || values.tenant === undefined)
-    throw new UsageError('A file and --tenant are needed')
-  if (!existsSync(file)) throw new UsageError(`There is no file ${file}`)
-  return { file, tenant: values.tenant, company: values.company, skipBadRows: values['skip-bad-rows'] }
 }
 
 function accountsOf(template: ChartTemplateCode): ReadonlyMap<AccountRole, string> {
@@ -107,3 +98,26 @@ function printSummary(summary: SalesImportSummary, seconds: number, currency: st
   print('Documents per second', Math.round(summary.documents / seconds))
   print('Peak memory (MB)', Math.round(process.resourceUsage().maxRSS / 1024))
 }
+
+const importJournal = command({
+  name: 'import-sales-journal',
+  summary: 'post one journal entry per sales document of a CSV file',
+  arguments: ['FILE.csv[.gz]'],
+  options: {
+    tenant: { type: 'string', value: 'CODE', required: true, help: 'into whose books' },
+    company: { type: 'string', value: 'CODE', help: 'which company, where there are several' },
+    'skip-bad-rows': {
+      type: 'boolean',
+      help: 'leave documents with broken rows out instead of posting nothing',
+    },
+  },
+  run: ({ values, positionals: [file = ''] }) =>
+    run({
+      file,
+      tenant: values.tenant,
+      companyCode: values.company,
+      skipBadRows: values['skip-bad-rows'],
+    }),
+})
+
+export const commands = [importJournal]

@@ -1,73 +1,51 @@
-/** `erp`: the operator's command line. Each command is a file; this one only finds it. */
+/** `erp`: the operator's command line. Each command is in a file of its room; this one only finds it. */
 import { ConfigurationError } from '../server/configuration.ts'
 import { Problem } from '../kernel/problem.ts'
-import { UsageError } from './program.ts'
+import { helpOf, runCommand, usageOf, UsageError, type Command } from './command.ts'
 
-interface Command {
-  readonly usage: string
-  readonly summary: string
-  readonly load: () => Promise<{ run: (arguments_: string[]) => Promise<void> }>
+/** By their first word; loaded when asked for. */
+const files: Readonly<Record<string, () => Promise<{ commands: readonly Command[] }>>> = {
+  start: () => import('./start.ts'),
+  serve: () => import('./serve.ts'),
+  worker: () => import('./worker.ts'),
+  migrate: () => import('./migrate.ts'),
+  tenants: () => import('./tenants.ts'),
+  check: () => import('./check.ts'),
+  'import-sales-journal': () => import('./import-sales-journal.ts'),
+  'export-journal': () => import('./export-journal.ts'),
 }
 
-const commands: Readonly<Record<string, Command>> = {
-  start: {
-    usage: 'erp start [--demo]',
-    summary: 'everything in one process, with the portal (what `npm start` does)',
-    load: () => import('./start.ts'),
-  },
-  serve: { usage: 'erp serve', summary: 'the HTTP server', load: () => import('./serve.ts') },
-  worker: { usage: 'erp worker', summary: 'background work only', load: () => import('./worker.ts') },
-  migrate: {
-    usage: 'erp migrate',
-    summary: 'bring the platform and every tenant to this version',
-    load: () => import('./migrate.ts'),
-  },
-  tenants: {
-    usage: 'erp tenants list | create CODE … | suspend CODE --reason TEXT | activate CODE',
-    summary: 'the tenants',
-    load: () => import('./tenants.ts'),
-  },
-  check: {
-    usage: 'erp check TENANT|--all',
-    summary: 'prove that balances equal their lines, numbers have no gaps, and more',
-    load: () => import('./check.ts'),
-  },
-  'import-sales-journal': {
-    usage: 'erp import-sales-journal --tenant CODE [--skip-bad-rows] FILE.csv[.gz]',
-    summary: 'post one journal entry per sales document of a CSV file',
-    load: () => import('./import-sales-journal.ts'),
-  },
-  'export-journal': {
-    usage: 'erp export-journal --tenant CODE',
-    summary: 'write the journal as plain text that hledger and ledger read',
-    load: () => import('./export-journal.ts'),
-  },
-}
-
-const [name, ...rest] = process.argv.slice(2)
-const command = name === undefined ? undefined : commands[name]
-if (!command || rest.includes('--help')) {
-  printUsage()
-  process.exitCode = name === undefined || name === 'help' || name === '--help' || command ? 0 : 2
+const [first = 'help', ...rest] = process.argv.slice(2)
+const file = files[first]
+if (!file) {
+  await printHelp(Object.values(files))
+  process.exitCode = first === 'help' || first === '--help' ? 0 : 2
+} else if (rest.includes('--help')) {
+  await printHelp([file])
 } else {
+  const { commands } = await file()
+  const [second = '', ...further] = rest
+  const one = commands.find(({ name }) => name === first)
+  const command = one ?? commands.find(({ name }) => name === `${first} ${second}`)
   try {
-    const { run } = await command.load()
-    await run(rest)
+    if (!command) throw new UsageError(`erp ${first}: there is no "${second}"`)
+    await runCommand(command, one ? rest : further)
   } catch (error) {
-    process.exitCode = reported(error, command)
+    process.exitCode = reported(error, command ? [command] : commands)
   }
 }
 
-function printUsage(): void {
+async function printHelp(shown: readonly (() => Promise<{ commands: readonly Command[] }>)[]): Promise<void> {
+  const loaded = await Promise.all(shown.map((load) => load()))
   process.stdout.write('Solution ERP\n\n')
-  for (const { usage, summary } of Object.values(commands))
-    process.stdout.write(`  ${usage}\n      ${summary}\n`)
+  for (const { commands } of loaded) for (const command of commands) process.stdout.write(helpOf(command))
 }
 
 /** What went wrong in words, and the exit code: 2 for how it was called, 1 for what happened. */
-function reported(error: unknown, { usage }: Command): number {
+function reported(error: unknown, commands: readonly Command[]): number {
   if (error instanceof UsageError) {
-    process.stderr.write(`${error.message}\nusage: ${usage}\n`)
+    const usages = commands.map((command) => `usage: ${usageOf(command)}\n`)
+    process.stderr.write(`${error.message}\n${usages.join('')}`)
     return 2
   }
   if (error instanceof ConfigurationError) {

@@ -1,30 +1,11 @@
 /** What the commands share: starting the product, stopping it cleanly, finding a tenant. */
-import { parseArgs, styleText, type ParseArgsConfig } from 'node:util'
+import { styleText } from 'node:util'
 import { Problem, problems } from '../kernel/problem.ts'
 import type { TenantLocation } from '../tenancy/gate.ts'
 import { readConfiguration, type Configuration } from '../server/configuration.ts'
 import { startProduct, SYSTEM, type Product } from '../server/product.ts'
 import { tenantSql } from '../tenancy/handles.ts'
-
-/** The command was called wrongly; its usage is shown. */
-export class UsageError extends Error {}
-
-/** `parseArgs`, where what is not understood is the caller's mistake, and so is a word too many. */
-export function parseArguments<const Options extends NonNullable<ParseArgsConfig['options']>>(
-  arguments_: string[],
-  options: Options,
-  positionalsMaximum = 0,
-) {
-  try {
-    const parsed = parseArgs({ args: arguments_, options, allowPositionals: positionalsMaximum > 0 })
-    if (parsed.positionals.length > positionalsMaximum) {
-      throw new Error(`"${parsed.positionals.at(-1)}" is one too many`)
-    }
-    return parsed
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
+import { UsageError } from './command.ts'
 
 export function log(level: 'info' | 'warn' | 'error', message: string): void {
   const colour = { info: 'dim', warn: 'yellow', error: 'red' } as const

@@ -1,9 +1,9 @@
 import { readConfiguration } from '../server/configuration.ts'
 import { startProduct } from '../server/product.ts'
-import { log, parseArguments, runUntilSignalled } from './program.ts'
+import { command } from './command.ts'
+import { log, runUntilSignalled } from './program.ts'
 
-export async function run(arguments_: string[]): Promise<void> {
-  parseArguments(arguments_, {})
+async function run(): Promise<void> {
   const product = await startProduct(readConfiguration(process.env), { log })
   const generatedPassword = await product.ensureFirstOperator()
   if (generatedPassword !== undefined) {
@@ -14,3 +14,5 @@ export async function run(arguments_: string[]): Promise<void> {
   log('info', `Listening on port ${port}`)
   await runUntilSignalled(product)
 }
+
+export const commands = [command({ name: 'serve', summary: 'the HTTP server', run })]

@@ -7,14 +7,14 @@ import { styleText } from 'node:util'
 import { readConfiguration, type Configuration } from '../server/configuration.ts'
 import { PORTAL_FOLDER, startProduct, tenantAddress, type Product } from '../server/product.ts'
 import { makeDemoTenant } from './demo.ts'
-import { log, parseArguments, runUntilSignalled } from './program.ts'
+import { command } from './command.ts'
+import { log, runUntilSignalled } from './program.ts'
 
-export async function run(arguments_: string[]): Promise<void> {
-  const { values } = parseArguments(arguments_, { demo: { type: 'boolean', default: false } })
+async function run(withDemo: boolean): Promise<void> {
   const configuration = readConfiguration(process.env)
   if (!existsSync(join(PORTAL_FOLDER, 'index.html'))) buildPortal()
   const product = await startProduct(configuration, { log })
-  const demo = values.demo ? await makeDemoTenant(product) : undefined
+  const demo = withDemo ? await makeDemoTenant(product) : undefined
   const generatedPassword = await product.ensureFirstOperator()
   const port = await product.listen()
   printWelcome(product, port, generatedPassword, demo)
@@ -65,3 +65,12 @@ function printOperator(
       `${operatorEmail}${operatorPassword === undefined ? '' : ' (password from OPERATOR_PASSWORD)'}`,
     )
 }
+
+const start = command({
+  name: 'start',
+  summary: 'everything in one process, with the portal (what `npm start` does)',
+  options: { demo: { type: 'boolean', help: 'make a tenant to look around in' } },
+  run: ({ values }) => run(values.demo),
+})
+
+export const commands = [start]

@@ -10,93 +10,96 @@ import {
 } from '../platform/tenants/contract.ts'
 import type { Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
-import { parseArguments, UsageError, withProduct } from './program.ts'
+import { command } from './command.ts'
+import { withProduct } from './program.ts'
 
-export async function run([action, ...rest]: string[]): Promise<void> {
-  if (action === 'list') return list(rest)
-  if (action === 'create') return create(rest)
-  if (action === 'suspend' || action === 'activate') return changeStatus(action, rest)
-  throw new UsageError(`erp tenants: there is no "${action ?? ''}"`)
-}
+const text = { type: 'string' } as const
+const code = { ...text, value: 'CODE' } as const
 
-async function list(arguments_: string[]): Promise<void> {
-  parseArguments(arguments_, {})
-  await withProduct(async (product) => {
-    for (let page = 1; ; page++) {
-      const { tenants, pagination } = await callPlatform(product, listTenants, {
-        query: { page, limit: 200 },
-      })
-      for (const { tenantCode, status, planCode, companyName, address } of tenants) {
-        process.stdout.write(`${[tenantCode, status, planCode, companyName, address].join('\t')}\n`)
+const list = command({
+  name: 'tenants list',
+  summary: 'every tenant: code, state, plan, company, address',
+  run: () =>
+    withProduct(async (product) => {
+      for (let page = 1; ; page++) {
+        const { tenants, pagination } = await callPlatform(product, listTenants, {
+          query: { page, limit: 200 },
+        })
+        for (const { tenantCode, status, planCode, companyName, address } of tenants) {
+          process.stdout.write(`${[tenantCode, status, planCode, companyName, address].join('\t')}\n`)
+        }
+        if (!pagination.hasNext) return
       }
-      if (!pagination.hasNext) return
+    }),
+})
+
+const create = command({
+  name: 'tenants create',
+  summary: 'make a tenant with its database, first company and administrator',
+  arguments: ['CODE'],
+  options: {
+    name: { ...text, help: 'name of the company; else the code' },
+    subdomain: { ...text, value: 'LABEL', help: 'else made from the code' },
+    plan: { ...code, default: 'trial', help: 'what it pays for' },
+    country: { ...code, default: 'US', help: 'ISO 3166-1, two letters' },
+    currency: { ...code, default: 'USD', help: 'ISO 4217, three letters' },
+    chart: { ...code, help: 'chart of accounts: generic, us, uk, eg; else by country' },
+    'admin-name': { ...text, default: 'Administrator', help: 'first user' },
+    'admin-email': { ...text, value: 'ADDRESS', required: true, help: 'the first user signs in with it' },
+    'admin-password': { ...text, help: 'without it a link to set one is printed' },
+  },
+  run: async ({ values, positionals: [tenantCode = ''] }) => {
+    const body: Static<typeof TenantBody> = {
+      tenantCode,
+      companyName: values.name ?? tenantCode,
+      subdomain: values.subdomain ?? tenantCode.toLowerCase().replaceAll('_', '-'),
+      planCode: values.plan,
+      country: values.country,
+      currency: values.currency,
+      ...(values.chart === undefined ? {} : { chartTemplate: values.chart as 'generic' }),
+      adminName: values['admin-name'],
+      adminEmail: values['admin-email'],
+      ...(values['admin-password'] === undefined ? {} : { adminPassword: values['admin-password'] }),
     }
-  })
-}
+    const wrong = bodyProblems(TenantBody, body)
+    if (wrong.length > 0) throw validationProblem(wrong)
+    await withProduct(async (product) => {
+      const { tenant, setPasswordUrl } = await callPlatform(product, createTenant, { body })
+      process.stdout.write(`${tenant.tenantCode}\t${tenant.status}\t${tenant.address}\n`)
+      if (setPasswordUrl !== null) process.stdout.write(`set the password: ${setPasswordUrl}\n`)
+    })
+  },
+})
 
-async function create(arguments_: string[]): Promise<void> {
-  const body = tenantBody(arguments_)
-  const wrong = bodyProblems(TenantBody, body)
-  if (wrong.length > 0) throw validationProblem(wrong)
-  await withProduct(async (product) => {
-    const created = await callPlatform(product, createTenant, { body })
-    process.stdout.write(
-      `${created.tenant.tenantCode}\t${created.tenant.status}\t${created.tenant.address}\n`,
-    )
-    if (created.setPasswordUrl !== null) process.stdout.write(`set the password: ${created.setPasswordUrl}\n`)
-  })
-}
+const suspend = command({
+  name: 'tenants suspend',
+  summary: 'end its sessions and refuse its requests; its data stays',
+  arguments: ['CODE'],
+  options: { reason: { ...text, required: true, help: 'told to whoever asks why' } },
+  run: ({ values: { reason }, positionals: [tenantCode = ''] }) =>
+    withProduct(async (product) => {
+      const params = { id: await tenantId(product, tenantCode) }
+      printState(await callPlatform(product, suspendTenant, { params, body: { reason } }))
+    }),
+})
 
-function tenantBody(arguments_: string[]): Static<typeof TenantBody> {
-  const text = { type: 'string' } as const
-  const { values, positionals } = parseArguments(
-    arguments_,
-    {
-      name: text,
-      subdomain: text,
-      plan: text,
-      country: text,
-      currency: text,
-      chart: text,
-      'admin-name': text,
-      'admin-email': text,
-      'admin-password': text,
-    },
-    1,
-  )
-  const [code] = positionals
-  if (code === undefined) throw new UsageError('erp tenants create CODE --name … --admin-email …')
-  return {
-    tenantCode: code,
-    companyName: values['name'] ?? code,
-    subdomain: values['subdomain'] ?? code.toLowerCase().replaceAll('_', '-'),
-    planCode: values['plan'] ?? 'trial',
-    country: values['country'] ?? 'US',
-    currency: values['currency'] ?? 'USD',
-    ...(values['chart'] === undefined ? {} : { chartTemplate: values['chart'] as 'generic' }),
-    adminName: values['admin-name'] ?? 'Administrator',
-    adminEmail: values['admin-email'] ?? '',
-    ...(values['admin-password'] === undefined ? {} : { adminPassword: values['admin-password'] }),
-  }
-}
+const activate = command({
+  name: 'tenants activate',
+  summary: 'let a suspended tenant work again',
+  arguments: ['CODE'],
+  options: { reason: { ...text, help: 'kept in the audit log' } },
+  run: ({ values: { reason }, positionals: [tenantCode = ''] }) =>
+    withProduct(async (product) => {
+      const params = { id: await tenantId(product, tenantCode) }
+      const body = reason === undefined ? {} : { reason }
+      printState(await callPlatform(product, activateTenant, { params, body }))
+    }),
+})
 
-async function changeStatus(action: 'suspend' | 'activate', arguments_: string[]): Promise<void> {
-  const { values, positionals } = parseArguments(arguments_, { reason: { type: 'string' } }, 1)
-  const [code] = positionals
-  if (code === undefined) throw new UsageError(`erp tenants ${action} CODE`)
-  const reason = values['reason']
-  if (action === 'suspend' && reason === undefined) throw new UsageError('Say why: --reason TEXT')
-  await withProduct(async (product) => {
-    const params = { id: await tenantId(product, code) }
-    const tenant =
-      action === 'suspend'
-        ? await callPlatform(product, suspendTenant, { params, body: { reason: reason ?? '' } })
-        : await callPlatform(product, activateTenant, {
-            params,
-            body: reason === undefined ? {} : { reason },
-          })
-    process.stdout.write(`${tenant.tenantCode}\t${tenant.status}\n`)
-  })
+export const commands = [list, create, suspend, activate]
+
+function printState({ tenantCode, status }: { tenantCode: string; status: string }): void {
+  process.stdout.write(`${tenantCode}\t${status}\n`)
 }
 
 async function tenantId(product: Product, code: string): Promise<string> {
