@@ -11,6 +11,7 @@ import type { DatabaseAddress } from '../tenancy/pools.ts'
 
 export type Announcement =
   | { readonly kind: 'tenant'; readonly tenantId: string }
+  | { readonly kind: 'server'; readonly serverId: string }
   | { readonly kind: 'user-session'; readonly tenantId: string; readonly sessionId: string | null }
   | { readonly kind: 'operator-session'; readonly sessionId: string }
 

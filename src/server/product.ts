@@ -16,6 +16,7 @@ import { Tokens } from '../http/tokens.ts'
 import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
+import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
 import { TenantDirectory } from '../platform/tenants/directory.ts'
 import { migrateTenants, type FleetOutcome } from '../platform/tenants/migration.ts'
@@ -24,11 +25,11 @@ import { addressOf, DatabaseServer, sslOf } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
 import { Gate } from '../tenancy/gate.ts'
 import { platformSql, tenantSql, type Actor } from '../tenancy/handles.ts'
+import { checkDatabaseServer } from '../tenancy/database-settings.ts'
 import { migrate, newestVersion } from '../tenancy/migrations.ts'
 import { ConnectionPools, type DatabaseAddress } from '../tenancy/pools.ts'
 import { Secrets } from '../tenancy/secrets.ts'
 import type { Configuration } from './configuration.ts'
-import { checkDatabaseServer } from './database-settings.ts'
 import { allRoutes, tenantPermissions } from './routes.ts'
 import { mountTokenEndpoints } from './token-endpoints.ts'
 
@@ -49,7 +50,9 @@ export interface ProductOptions {
 export interface Product {
   readonly configuration: Configuration
   readonly gate: Gate
+  /** The server of the configuration. */
   readonly server: DatabaseServer
+  readonly servers: DatabaseServers
   readonly directory: TenantDirectory
   readonly databases: TenantDatabases
   readonly provisioning: Provisioning
@@ -141,9 +144,12 @@ async function assemble(parts: Parts): Promise<Product> {
   const { configuration, server, secrets, platformAddress, log, stops } = parts
   const metrics = new Metrics()
   const gate = createGate(parts, metrics)
+  const isProduction = configuration.environment === 'production'
+  const servers = new DatabaseServers({ gate, secrets, configured: server, isProduction, log })
+  stops.push(() => servers.close())
   const directory = new TenantDirectory({
     gate,
-    server,
+    servers,
     secrets,
     schemaVersion: newestVersion('tenant'),
     baseDomain: configuration.baseDomain,
@@ -155,7 +161,7 @@ async function assemble(parts: Parts): Promise<Product> {
   })
   const databases = new TenantDatabases({
     gate,
-    server,
+    servers,
     secrets,
     readyTarget: configuration.readyDatabasesTarget,
     log,
@@ -164,7 +170,7 @@ async function assemble(parts: Parts): Promise<Product> {
   const provisioning = new Provisioning({
     gate,
     databases,
-    server,
+    servers,
     secrets,
     log,
     ...(parts.options.atStep ? { atStep: parts.options.atStep } : {}),
@@ -173,7 +179,7 @@ async function assemble(parts: Parts): Promise<Product> {
 
   const users = new UserSessions(tokens, configuration, tenantPermissions)
   const operators = new OperatorSessions(tokens, configuration)
-  await startAnnouncements(parts, { directory, users, operators, gate })
+  await startAnnouncements(parts, { directory, servers, users, operators, gate })
   const identity = {
     sessions: users,
     announceSessionEnd: (tenantId: string, sessionId?: string) =>
@@ -196,7 +202,7 @@ async function assemble(parts: Parts): Promise<Product> {
     identity,
   })
 
-  await databases.ensureTemplate()
+  await databases.ensureTemplates()
   const fleet = await migrateTenants({ gate, databases, log })
   await workflows.start()
   stops.push(() => workflows.stop())
@@ -219,7 +225,7 @@ async function assemble(parts: Parts): Promise<Product> {
   const listen = async (): Promise<number> => {
     const app = await createHttpServer(routes, ports, {
       corsOrigins: configuration.corsOrigins,
-      isProduction: configuration.environment === 'production',
+      isProduction,
       logLevel: configuration.logLevel,
       version: VERSION,
     })
@@ -235,6 +241,7 @@ async function assemble(parts: Parts): Promise<Product> {
     configuration,
     gate,
     server,
+    servers,
     directory,
     databases,
     provisioning,
@@ -303,18 +310,22 @@ function createGate({ configuration, platformAddress, stops }: Parts, metrics: M
 
 interface Listeners {
   readonly directory: TenantDirectory
+  readonly servers: DatabaseServers
   readonly users: UserSessions
   readonly operators: OperatorSessions
   readonly gate: Gate
 }
 
 async function startAnnouncements({ platformAddress, stops }: Parts, listeners: Listeners): Promise<void> {
-  const { directory, users, operators } = listeners
+  const { directory, servers, users, operators } = listeners
   const hear = (announcement: Announcement): void => {
     switch (announcement.kind) {
       case 'tenant':
         directory.forget(announcement.tenantId)
         users.forgetTenant(announcement.tenantId)
+        break
+      case 'server':
+        servers.forget(announcement.serverId)
         break
       case 'user-session':
         if (announcement.sessionId === null) users.forgetTenant(announcement.tenantId)
@@ -324,7 +335,10 @@ async function startAnnouncements({ platformAddress, stops }: Parts, listeners: 
         operators.forget(announcement.sessionId)
     }
   }
-  const announcements = new Announcements(platformAddress, hear, () => directory.forget())
+  const announcements = new Announcements(platformAddress, hear, () => {
+    directory.forget()
+    servers.forget()
+  })
   await announcements.start()
   stops.push(() => announcements.stop())
 }

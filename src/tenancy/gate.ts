@@ -19,7 +19,8 @@ import {
 export interface TenantLocation {
   readonly tenantId: string
   readonly tenantCode: string
-  readonly address: () => Promise<DatabaseAddress>
+  /** As of now, whenever it is asked; `anew`: what is cached has turned out to be wrong. */
+  readonly address: (anew?: boolean) => Promise<DatabaseAddress>
 }
 
 export interface GateOptions {

@@ -44,6 +44,7 @@ export const Tenant = Type.Object({
   chartTemplate: oneOf(chartTemplateCodes),
   adminName: Type.String(),
   adminEmail: Type.String(),
+  serverId: Id,
   databaseName: nullable(Type.String()),
   schemaVersion: nullable(Type.String()),
   address: Type.String({ description: 'Where the tenant signs in' }),
@@ -70,6 +71,12 @@ export const TenantBody = Type.Object(
     country: CountryCode,
     currency: CurrencyCode,
     chartTemplate: Type.Optional(oneOf(chartTemplateCodes)),
+    serverId: Type.Optional(
+      Type.String({
+        format: 'uuid',
+        description: 'The server for its database, e.g. a dedicated one; without it the emptiest shared one',
+      }),
+    ),
     adminName: Type.String({ minLength: 1, maxLength: 200 }),
     adminEmail: Email,
     adminPassword: Type.Optional(

@@ -12,6 +12,7 @@ import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.
 import { fingerprint, migrate, newestVersion } from '../../tenancy/migrations.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
 import { identifier } from '../../tenancy/sql-text.ts'
+import type { DatabaseServers } from '../servers/registry.ts'
 
 const TEMPLATE_PREFIX = 'erp_template_'
 export const READY_PREFIX = 'erp_ready_'
@@ -24,15 +25,25 @@ const ABANDONED_AFTER = '5 minutes'
 
 export interface ReadyDatabase {
   readonly id: string
+  readonly server_id: string
   readonly database_name: string
   readonly runtime_role: string
   readonly sealed_runtime_password: string
   readonly template_fingerprint: string
 }
 
+const COLUMNS = [
+  'id',
+  'server_id',
+  'database_name',
+  'runtime_role',
+  'sealed_runtime_password',
+  'template_fingerprint',
+] as const
+
 export interface TenantDatabasesOptions {
   readonly gate: Gate
-  readonly server: DatabaseServer
+  readonly servers: DatabaseServers
   readonly secrets: Secrets
   readonly readyTarget: number
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
@@ -51,9 +62,23 @@ export class TenantDatabases {
 
   // ---- the template ------------------------------------------------------------------------------------
 
+  /** On every server that may get tenants. One that is away gets its template with its first database. */
+  async ensureTemplates(): Promise<void> {
+    const { servers, log } = this.#options
+    for (const { id, name, state, isConfigured } of await servers.list()) {
+      if (state !== 'active') continue
+      await this.#ensureTemplate(id).catch((error: unknown) => {
+        if (isConfigured) throw error
+        log('warn', `Server ${name} could not be given its template: ${String(error)}`)
+      })
+    }
+  }
+
   /** Migrated and filled once per version of the schema; nobody can connect to it, so it is always free to copy. */
-  async ensureTemplate(): Promise<void> {
-    const { server, gate } = this.#options
+  async #ensureTemplate(serverId: string): Promise<void> {
+    const { servers, gate } = this.#options
+    const server = await servers.get(serverId)
+    if (await server.exists(this.template)) return
     await server.withLock(TEMPLATE_LOCK, async () => {
       if (await server.exists(this.template)) return
       const building = `${this.template}_building`
@@ -61,18 +86,19 @@ export class TenantDatabases {
       await server.create(building)
       const address = server.migratorAddress(building)
       await migrate(address, 'tenant')
-      const location = { tenantId: building, tenantCode: building, address: () => Promise.resolve(address) }
+      // Connections are pooled by this name: that of another server's template must be another one.
+      const tenantId = `${building}@${serverId}`
+      const location = { tenantId, tenantCode: building, address: () => Promise.resolve(address) }
       await gate.writeTenant(location, null, this.#actor, insertTenantDefaults)
-      await gate.closeTenant(building)
+      await gate.closeTenant(tenantId)
       await server.seal(building)
       await server.rename(building, this.template)
-      await this.#dropOtherTemplates()
+      await this.#dropOtherTemplates(server)
     })
   }
 
   /** Older templates serve nobody but a process of an older version, which makes its own again. */
-  async #dropOtherTemplates(): Promise<void> {
-    const { server } = this.#options
+  async #dropOtherTemplates(server: DatabaseServer): Promise<void> {
     for (const name of await server.databaseNames(TEMPLATE_PREFIX)) {
       if (name !== this.template) await server.drop(name)
     }
@@ -99,10 +125,24 @@ export class TenantDatabases {
   }
 
   async #fill(): Promise<void> {
+    const { servers, log } = this.#options
+    for (const { id, name, kind, state } of await servers.list()) {
+      try {
+        await this.#dropAbandoned(id)
+        if (kind === 'shared' && state === 'active') await this.#fillServer(id)
+      } catch (error) {
+        // One that is away must not keep the others from being filled.
+        if (!this.#stopped) log('error', `Filling the pool of server ${name} failed: ${String(error)}`)
+      }
+    }
+  }
+
+  async #fillServer(serverId: string): Promise<void> {
     const { gate, readyTarget } = this.#options
-    await this.#dropAbandoned()
     while (!this.#stopped) {
-      const planned = await gate.writePlatform(this.#actor, (tx) => this.#plan(tx, null, readyTarget))
+      const planned = await gate.writePlatform(this.#actor, (tx) =>
+        this.#plan(tx, serverId, null, readyTarget),
+      )
       if (!planned) return
       await this.build(planned)
       await gate.writePlatform(this.#actor, (tx) => setState(tx, planned.id, 'ready'))
@@ -110,12 +150,18 @@ export class TenantDatabases {
   }
 
   /** Writes down a database to be made, unless there are enough of them. */
-  async #plan(tx: PlatformTx, tenantId: string | null, target: number): Promise<ReadyDatabase | undefined> {
+  async #plan(
+    tx: PlatformTx,
+    serverId: string,
+    tenantId: string | null,
+    target: number,
+  ): Promise<ReadyDatabase | undefined> {
     await tx.rows(sql`SELECT pg_advisory_xact_lock(${TEMPLATE_LOCK})`.compile(platformSql))
     const counted = await tx.row(
       platformSql
         .selectFrom('platform.ready_database')
         .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('server_id', '=', serverId)
         .where('template_fingerprint', '=', this.template)
         .where('state', 'in', ['building', 'ready'])
         .where('claimed_by', 'is', null),
@@ -124,20 +170,11 @@ export class TenantDatabases {
     const suffix = randomBytes(8).toString('hex')
     const role = `${ROLE_PREFIX}${suffix}`
     const password = randomBytes(24).toString('base64url')
-    const server = await tx.row(
-      platformSql
-        .selectFrom('platform.server')
-        .select('id')
-        .where('state', '=', 'active')
-        .orderBy('created_at')
-        .limit(1),
-    )
-    if (!server) throw new Error('No server takes new tenants')
     return tx.row(
       platformSql
         .insertInto('platform.ready_database')
         .values({
-          server_id: server.id,
+          server_id: serverId,
           database_name: `${READY_PREFIX}${suffix}`,
           runtime_role: role,
           sealed_runtime_password: this.#options.secrets.seal(password, role),
@@ -145,26 +182,24 @@ export class TenantDatabases {
           state: 'building',
           claimed_by: tenantId,
         })
-        .returning([
-          'id',
-          'database_name',
-          'runtime_role',
-          'sealed_runtime_password',
-          'template_fingerprint',
-        ]),
+        .returning(COLUMNS),
     )
   }
 
   /** Role and clone of one planned database; may be repeated. */
   async build(planned: ReadyDatabase): Promise<void> {
-    const { server, secrets } = this.#options
+    const { servers, secrets } = this.#options
     const { database_name: database, runtime_role: role } = planned
+    const server = await servers.get(planned.server_id)
     await server.createRuntimeRole(
       role,
       secrets.open(planned.sealed_runtime_password, role),
       CONNECTION_LIMIT,
     )
-    if (!(await server.exists(database))) await server.create(database, this.template)
+    if (!(await server.exists(database))) {
+      await this.#ensureTemplate(planned.server_id)
+      await server.create(database, this.template)
+    }
     // Again: whoever died behind CREATE DATABASE has left the door open, and every tenant's role could enter.
     await server.withAdmin((client) =>
       client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`),
@@ -176,8 +211,8 @@ export class TenantDatabases {
    * Whether the database was made for this role: the grant is given before the database gets its tenant's
    * name. One that bears the name without it is somebody else's, and is neither entered nor dropped.
    */
-  async #isOf(role: string, database: string): Promise<boolean> {
-    return this.#options.server.withAdmin(async (client) => {
+  async #isOf(server: DatabaseServer, role: string, database: string): Promise<boolean> {
+    return server.withAdmin(async (client) => {
       const { rowCount } = await client.query(
         `SELECT 1 FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
          WHERE d.datname = $1 AND r.rolname = $2 AND a.privilege_type = 'CONNECT'`,
@@ -187,16 +222,18 @@ export class TenantDatabases {
     })
   }
 
-  async #dropAbandoned(): Promise<void> {
-    const { gate, server } = this.#options
+  async #dropAbandoned(serverId: string): Promise<void> {
+    const { gate, servers } = this.#options
     const abandoned = await gate.writePlatform(this.#actor, (tx) =>
       tx.rows(
-        sql<ReadyDatabase>`SELECT id, database_name, runtime_role, sealed_runtime_password, template_fingerprint
-          FROM platform.ready_database WHERE claimed_by IS NULL AND (
+        sql<ReadyDatabase>`SELECT ${sql.join(COLUMNS.map((column) => sql.ref(column)))}
+          FROM platform.ready_database WHERE server_id = ${serverId} AND claimed_by IS NULL AND (
             (state = 'building' AND created_at < now() - ${ABANDONED_AFTER}::interval)
             OR (state = 'ready' AND template_fingerprint <> ${this.template}))`.compile(platformSql),
       ),
     )
+    if (abandoned.length === 0) return
+    const server = await servers.get(serverId)
     for (const { id, database_name: database, runtime_role: role } of abandoned) {
       await server.drop(database)
       await server.dropRole(role)
@@ -208,11 +245,11 @@ export class TenantDatabases {
 
   /** Gives the tenant a database: a ready one if there is any, else one made now. May be repeated. */
   async give(tenantId: string, tenantCode: string): Promise<void> {
-    const { gate, server } = this.#options
+    const { gate, servers } = this.#options
     const database = databaseNameOf(tenantCode)
     const given = await gate.writePlatform(this.#actor, async (tx) => {
       const claimed = (await claimedBy(tx, tenantId)) ?? (await this.#claim(tx, tenantId))
-      const chosen = claimed ?? (await this.#plan(tx, tenantId, 0))
+      const chosen = claimed ?? (await this.#plan(tx, await serverOf(tx, tenantId), tenantId, 0))
       if (!chosen) throw new Error('A database planned for a tenant must come back')
       await tx.run(
         platformSql
@@ -227,32 +264,34 @@ export class TenantDatabases {
       )
       return { ...chosen, isReady: claimed?.state === 'ready' }
     })
+    const server = await servers.get(given.server_id)
     const isNameTaken = await server.exists(database)
     if (!isNameTaken) {
       if (!given.isReady) await this.build(given)
       await server.rename(given.database_name, database)
     }
-    if (!(await this.#isOf(given.runtime_role, database))) {
+    if (!(await this.#isOf(server, given.runtime_role, database))) {
       throw new Error(`There is a database ${database} already, and it is none of this tenant's`)
     }
     void this.refill()
   }
 
   /** Brings the tenant's database to the version of this code, if it is not there yet. */
-  async migrateTenant(database: string): Promise<string> {
-    const address = this.#options.server.migratorAddress(database)
+  async migrateTenant(serverId: string, database: string): Promise<string> {
+    const address = (await this.#options.servers.get(serverId)).migratorAddress(database)
     return (await migrate(address, 'tenant')).version
   }
 
   /** Undoes `give`: neither database nor role is left. May be repeated. */
   async takeBack(tenantId: string, tenantCode: string): Promise<void> {
-    const { gate, server } = this.#options
+    const { gate, servers } = this.#options
     const claimed = await gate.writePlatform(this.#actor, (tx) => claimedBy(tx, tenantId))
     if (!claimed) return // nothing was given: a database of that name is not ours
+    const server = await servers.get(claimed.server_id)
     await gate.closeTenant(tenantId)
     await server.drop(claimed.database_name)
     const database = databaseNameOf(tenantCode)
-    if (await this.#isOf(claimed.runtime_role, database)) await server.drop(database)
+    if (await this.#isOf(server, claimed.runtime_role, database)) await server.drop(database)
     await server.dropRole(claimed.runtime_role)
     await gate.writePlatform(this.#actor, (tx) => forget(tx, claimed.id))
   }
@@ -266,10 +305,9 @@ export class TenantDatabases {
     const row = await tx.row(
       sql<ReadyDatabase>`UPDATE platform.ready_database SET claimed_by = ${tenantId}, state = 'claimed', updated_at = now()
         WHERE id = (SELECT id FROM platform.ready_database WHERE state = 'ready' AND claimed_by IS NULL
+          AND server_id = (SELECT server_id FROM platform.tenant WHERE id = ${tenantId})
           AND template_fingerprint = ${this.template} ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, database_name, runtime_role, sealed_runtime_password, template_fingerprint`.compile(
-        platformSql,
-      ),
+        RETURNING ${sql.join(COLUMNS.map((column) => sql.ref(column)))}`.compile(platformSql),
     )
     return row && { ...row, state: 'ready' }
   }
@@ -286,16 +324,17 @@ function claimedBy(
   return tx.row(
     platformSql
       .selectFrom('platform.ready_database')
-      .select([
-        'id',
-        'database_name',
-        'runtime_role',
-        'sealed_runtime_password',
-        'template_fingerprint',
-        'state',
-      ])
+      .select([...COLUMNS, 'state'])
       .where('claimed_by', '=', tenantId),
   )
+}
+
+async function serverOf(tx: PlatformTx, tenantId: string): Promise<string> {
+  const row = await tx.row(
+    platformSql.selectFrom('platform.tenant').select('server_id').where('id', '=', tenantId),
+  )
+  if (!row) throw new Error(`There is no tenant ${tenantId}`)
+  return row.server_id
 }
 
 async function setState(tx: PlatformTx, id: string, state: 'ready'): Promise<void> {

@@ -5,10 +5,11 @@
 import { BoundedCache } from '../../kernel/bounded-cache.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
 import type { TenantEntry } from '../../http/server.ts'
-import type { DatabaseServer } from '../../tenancy/databases.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformRead } from '../../tenancy/handles.ts'
+import type { DatabaseAddress } from '../../tenancy/pools.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
+import type { DatabaseServers } from '../servers/registry.ts'
 
 const ENTRIES_MAXIMUM = 20_000
 const ENTRY_AGE_MS = 5_000
@@ -16,27 +17,28 @@ const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'tenant-directory',
 
 type Column = 'id' | 'tenant_code' | 'subdomain'
 
+interface Known extends TenantEntry {
+  readonly address: () => Promise<DatabaseAddress>
+}
+
 export class TenantDirectory {
   readonly #gate: Gate
-  readonly #server: DatabaseServer
+  readonly #servers: DatabaseServers
   readonly #secrets: Secrets
   readonly #schemaVersion: string
   readonly #baseDomain: string
   /** Unknown names are remembered too, so that guessing them costs the database nothing. */
-  readonly #entries = new BoundedCache<string, { entry: TenantEntry | undefined }>(
-    ENTRIES_MAXIMUM,
-    ENTRY_AGE_MS,
-  )
+  readonly #entries = new BoundedCache<string, { entry: Known | undefined }>(ENTRIES_MAXIMUM, ENTRY_AGE_MS)
 
   constructor(options: {
     gate: Gate
-    server: DatabaseServer
+    servers: DatabaseServers
     secrets: Secrets
     schemaVersion: string
     baseDomain: string
   }) {
     this.#gate = options.gate
-    this.#server = options.server
+    this.#servers = options.servers
     this.#secrets = options.secrets
     this.#schemaVersion = options.schemaVersion
     this.#baseDomain = options.baseDomain
@@ -68,21 +70,23 @@ export class TenantDirectory {
     )
   }
 
-  async #cached(column: Column, value: string): Promise<TenantEntry | undefined> {
+  async #cached(column: Column, value: string): Promise<Known | undefined> {
     const key = `${column}=${value}`
     const known = this.#entries.get(key)
     if (known) return known.entry
     const entry = await this.#gate.readPlatform(SYSTEM, (tx) => this.#read(tx, column, value))
     this.#entries.set(key, { entry })
+    // Its address is asked for by id: not another look at the database.
+    if (entry && column !== 'id') this.#entries.set(`id=${entry.location.tenantId}`, { entry })
     return entry
   }
 
-  async #read(tx: PlatformRead, column: Column, value: string): Promise<TenantEntry | undefined> {
+  async #read(tx: PlatformRead, column: Column, value: string): Promise<Known | undefined> {
     const row = await tx.row(
       platformSql
         .selectFrom('platform.tenant')
-        .select(['id', 'tenant_code', 'status', 'status_reason', 'database_name', 'runtime_role'])
-        .select(['sealed_runtime_password', 'schema_version'])
+        .select(['id', 'tenant_code', 'status', 'status_reason', 'server_id', 'database_name'])
+        .select(['runtime_role', 'sealed_runtime_password', 'schema_version'])
         .where('status', '<>', 'failed')
         .where((eb) =>
           column === 'tenant_code'
@@ -91,16 +95,27 @@ export class TenantDirectory {
         ),
     )
     if (!row) return undefined
-    const { database_name: database, runtime_role: role, sealed_runtime_password: sealed } = row
-    const location = {
-      tenantId: row.id,
-      tenantCode: row.tenant_code,
-      address: async () => {
-        if (database === null || role === null || sealed === null) throw new Problem(problems.unavailable)
-        return this.#server.runtimeAddress(database, role, this.#secrets.open(sealed, role))
-      },
+    const { id, server_id: serverId, database_name: database } = row
+    const { runtime_role: role, sealed_runtime_password: sealed } = row
+    const address = async (): Promise<DatabaseAddress> => {
+      if (database === null || role === null || sealed === null) throw new Problem(problems.unavailable)
+      const server = await this.#servers.locate(serverId)
+      return server.runtimeAddress(database, role, this.#secrets.open(sealed, role))
     }
-    return { location, closedBecause: this.#closedBecause(row) }
+    const location = {
+      tenantId: id,
+      tenantCode: row.tenant_code,
+      address: (anew = false) => this.#currentAddress(id, anew),
+    }
+    return { location, address, closedBecause: this.#closedBecause(row) }
+  }
+
+  /** Asked for each new connection: a location that was found before the tenant moved leads to where it is now. */
+  async #currentAddress(id: string, anew: boolean): Promise<DatabaseAddress> {
+    if (anew) this.forget(id)
+    const entry = await this.#cached('id', id)
+    if (!entry) throw new Problem(problems.unavailable)
+    return entry.address()
   }
 
   #closedBecause(row: { status: string; schema_version: string | null }): Problem | undefined {

@@ -28,7 +28,7 @@ export async function migrateTenants({ gate, databases, log }: MigrationPorts): 
     tx.rows(
       platformSql
         .selectFrom('platform.tenant')
-        .select(['id', 'tenant_code', 'database_name'])
+        .select(['id', 'tenant_code', 'server_id', 'database_name'])
         .where('status', 'in', ['active', 'read_only', 'suspended'])
         .where('database_name', 'is not', null)
         .where((eb) => eb('schema_version', 'is distinct from', newestVersion('tenant')))
@@ -38,9 +38,9 @@ export async function migrateTenants({ gate, databases, log }: MigrationPorts): 
   const failed: { tenantCode: string; reason: string }[] = []
   const queue = behind.values()
   const work = async (): Promise<void> => {
-    for (const { id, tenant_code: tenantCode, database_name: database } of queue) {
+    for (const { id, tenant_code: tenantCode, server_id: serverId, database_name: database } of queue) {
       try {
-        const version = await databases.migrateTenant(database ?? '')
+        const version = await databases.migrateTenant(serverId, database ?? '')
         await gate.writePlatform(SYSTEM, async (tx) => {
           await tx.run(
             platformSql.updateTable('platform.tenant').set({ schema_version: version }).where('id', '=', id),

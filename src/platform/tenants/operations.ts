@@ -22,6 +22,7 @@ import {
   type Tenant,
   type TenantBody,
 } from './contract.ts'
+import { choosePlace } from '../servers/placement.ts'
 import { operationIdOf, type Provisioning } from './provisioning.ts'
 import { chartTemplateFor, checkSignUp } from './rules/sign-up.ts'
 
@@ -131,15 +132,7 @@ async function reserve(
   body: Body,
 ): Promise<void> {
   const { adminPassword } = body
-  const server = await tx.row(
-    platformSql
-      .selectFrom('platform.server')
-      .select('id')
-      .where('state', '=', 'active')
-      .orderBy('created_at')
-      .limit(1),
-  )
-  if (!server) throw new Problem(problems.unavailable, { message: 'No server takes new tenants' })
+  const serverId = await choosePlace(tx, body.serverId)
   await tx.run(
     platformSql.insertInto('platform.tenant').values({
       id,
@@ -154,10 +147,10 @@ async function reserve(
       admin_name: body.adminName,
       admin_email: body.adminEmail,
       sealed_admin_password: adminPassword === undefined ? null : ports.secrets.seal(adminPassword, id),
-      server_id: server.id,
+      server_id: serverId,
     }),
   )
-  const details = { tenantCode: body.tenantCode, planCode: body.planCode }
+  const details = { tenantCode: body.tenantCode, planCode: body.planCode, serverId }
   await recordEvent(tx, { action: 'create', entity: 'tenant', entityId: id, tenantId: id, details })
 }
 
@@ -258,6 +251,7 @@ const COLUMNS = [
   't.chart_template as chartTemplate',
   't.admin_name as adminName',
   't.admin_email as adminEmail',
+  't.server_id as serverId',
   't.database_name as databaseName',
   't.schema_version as schemaVersion',
   't.created_at as createdAt',

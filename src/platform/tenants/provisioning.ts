@@ -17,7 +17,7 @@ import { newestVersion } from '../../tenancy/migrations.ts'
 import { announce } from '../announcements.ts'
 import { recordEvent } from '../audit.ts'
 import type { TenantDatabases } from './databases.ts'
-import type { DatabaseServer } from '../../tenancy/databases.ts'
+import type { DatabaseServers } from '../servers/registry.ts'
 
 export const provisioningSteps = [
   'database',
@@ -38,7 +38,7 @@ const COMPENSATION_ATTEMPTS = 11
 export interface ProvisioningPorts {
   readonly gate: Gate
   readonly databases: TenantDatabases
-  readonly server: DatabaseServer
+  readonly servers: DatabaseServers
   readonly secrets: Secrets
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
@@ -150,7 +150,7 @@ export class Provisioning {
   async #bringUpToDate(tenantId: string): Promise<void> {
     const tenant = await this.#tenant(tenantId)
     if (tenant.schema_version === newestVersion('tenant')) return // cloned from the template of this code
-    const version = await this.#ports.databases.migrateTenant(tenant.database_name ?? '')
+    const version = await this.#ports.databases.migrateTenant(tenant.server_id, tenant.database_name ?? '')
     await this.#ports.gate.writePlatform(this.#actor, (tx) =>
       tx.run(
         platformSql
@@ -251,14 +251,15 @@ export class Provisioning {
   }
 
   #location(tenant: TenantRow): TenantLocation {
-    const { server, secrets } = this.#ports
+    const { servers, secrets } = this.#ports
     const { database_name: database, runtime_role: role, sealed_runtime_password: sealed } = tenant
     if (database === null || role === null || sealed === null)
       throw new Error('The tenant has no database yet')
     return {
       tenantId: tenant.id,
       tenantCode: tenant.tenant_code,
-      address: () => Promise.resolve(server.runtimeAddress(database, role, secrets.open(sealed, role))),
+      address: async () =>
+        (await servers.locate(tenant.server_id)).runtimeAddress(database, role, secrets.open(sealed, role)),
     }
   }
 }

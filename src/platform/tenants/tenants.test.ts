@@ -255,8 +255,10 @@ test('a clone whose maker died before its door was shut is shut before it is use
     client.query(`CREATE DATABASE ${database} STRATEGY file_copy`),
   )
   expect(await isOpen()).toBe(true) // control: as CREATE DATABASE leaves it, everybody may connect
+  const [main] = await product.servers.list()
   await product.databases.build({
     id: '',
+    server_id: main?.id ?? '',
     database_name: database,
     runtime_role: role,
     sealed_runtime_password: new Secrets(SECRET_KEY).seal('password', role),

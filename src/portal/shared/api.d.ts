@@ -1018,6 +1018,11 @@ export interface operations {
                 chartTemplate: 'generic' | 'us' | 'uk' | 'eg'
                 adminName: string
                 adminEmail: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                serverId: string
                 databaseName: string | null
                 schemaVersion: string | null
                 /** @description Where the tenant signs in */
@@ -1085,6 +1090,11 @@ export interface operations {
           currency: string
           /** @enum {unknown} */
           chartTemplate?: 'generic' | 'us' | 'uk' | 'eg'
+          /**
+           * Format: uuid
+           * @description The server for its database, e.g. a dedicated one; without it the emptiest shared one
+           */
+          serverId?: string
           adminName: string
           /** Format: email */
           adminEmail: string
@@ -1123,6 +1133,11 @@ export interface operations {
                 chartTemplate: 'generic' | 'us' | 'uk' | 'eg'
                 adminName: string
                 adminEmail: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                serverId: string
                 databaseName: string | null
                 schemaVersion: string | null
                 /** @description Where the tenant signs in */
@@ -1201,6 +1216,11 @@ export interface operations {
               chartTemplate: 'generic' | 'us' | 'uk' | 'eg'
               adminName: string
               adminEmail: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              serverId: string
               databaseName: string | null
               schemaVersion: string | null
               /** @description Where the tenant signs in */
@@ -1280,6 +1300,11 @@ export interface operations {
               chartTemplate: 'generic' | 'us' | 'uk' | 'eg'
               adminName: string
               adminEmail: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              serverId: string
               databaseName: string | null
               schemaVersion: string | null
               /** @description Where the tenant signs in */
@@ -1359,6 +1384,11 @@ export interface operations {
               chartTemplate: 'generic' | 'us' | 'uk' | 'eg'
               adminName: string
               adminEmail: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              serverId: string
               databaseName: string | null
               schemaVersion: string | null
               /** @description Where the tenant signs in */

@@ -110,10 +110,25 @@ export interface PlatformReadyDatabase {
 }
 
 export interface PlatformServer {
+  admin_database: string | null
+  checked_at: Timestamp | null
+  connection_count: number | null
   created_at: Generated<Timestamp>
+  database_count: number | null
+  database_limit: number | null
+  deleted_at: Timestamp | null
+  host: string | null
   id: Generated<string>
+  is_reachable: boolean | null
   kind: Generated<string>
+  last_error: string | null
   name: string
+  port: number | null
+  region: string | null
+  sealed_admin_password: string | null
+  sealed_admin_user: string | null
+  server_version: string | null
+  ssl_mode: string | null
   state: Generated<string>
   updated_at: Generated<Timestamp>
 }
@@ -121,6 +136,7 @@ export interface PlatformServer {
 export interface PlatformTenant {
   admin_email: string
   admin_name: string
+  busy_with: string | null
   chart_template: string
   company_name: string
   country: string

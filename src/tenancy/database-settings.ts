@@ -2,7 +2,7 @@
  * PostgreSQL's own switches, looked at before anything is entrusted to it: an answer we gave must survive a
  * power cut. Unsafe ones are refused in production and told loudly elsewhere.
  */
-import type { DatabaseServer } from '../tenancy/databases.ts'
+import type { DatabaseServer } from './databases.ts'
 
 const VERSION_MINIMUM = 150_000
 
