@@ -6,6 +6,7 @@ import { sql } from 'kysely'
 import { currencies, minorUnits } from '../kernel/currency.ts'
 import { hashSecret } from '../http/tokens.ts'
 import { tenantSql, type TenantTx } from '../tenancy/handles.ts'
+import { ledgerProof } from './checks/ledger-proof.ts'
 import { chartTemplates, type ChartTemplateCode } from './companies/rules/charts.ts'
 import { unitsOfMeasure } from './companies/rules/units.ts'
 import { ADMINISTRATOR, builtInRoles } from './identity/permissions.ts'
@@ -13,7 +14,7 @@ import { insertFiscalYear } from './ledger/operations/calendar.ts'
 import { GENERAL_JOURNAL } from './ledger/posting.ts'
 import { fiscalYearOn } from './ledger/rules/fiscal-year.ts'
 
-export { chartTemplates, type ChartTemplateCode }
+export { chartTemplates, ledgerProof, type ChartTemplateCode }
 
 /** What is the same for every tenant: put into the template database once, and copied with it. */
 export async function insertTenantDefaults(tx: TenantTx): Promise<void> {

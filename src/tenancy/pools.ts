@@ -270,13 +270,20 @@ export class ConnectionPools {
   }
 }
 
-/** A server that is starting or briefly away is tried again with growing pauses, then answered 503. */
-export async function connect(address: DatabaseAddress, timeoutMs: number): Promise<pg.Client> {
+/**
+ * A server that is starting or briefly away is tried again with growing pauses, then answered 503. Streams
+ * (COPY) need a connection that is not pipelined.
+ */
+export async function connect(
+  address: DatabaseAddress,
+  timeoutMs: number,
+  isPipelined = true,
+): Promise<pg.Client> {
   for (let attempt = 1; ; attempt++) {
     const client = new pg.Client({
       ...address,
       types,
-      pipeline: true,
+      pipeline: isPipelined,
       connectionTimeoutMillis: timeoutMs,
       keepAlive: true,
     } as pg.ClientConfig)
