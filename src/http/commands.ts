@@ -12,7 +12,7 @@ import type { Gate, TenantLocation } from '../tenancy/gate.ts'
 import type { PlatformTx, TenantTx } from '../tenancy/handles.ts'
 import type { Operation } from './contract.ts'
 import { KeyTakenMeanwhile, saveAnswers, savedAnswers, type IdempotencyClaim } from './idempotency.ts'
-import type { Handler, RequestContext, Route, TenantContext } from './route.ts'
+import type { Handler, PlatformDoor, RequestContext, Route, TenantContext, TenantDoor } from './route.ts'
 
 export interface Command {
   readonly route: Route
@@ -54,50 +54,19 @@ export class CommandRunner {
   }
 
   #once(command: Command): Promise<Answer> {
-    const { route, tenant, context } = command
-    if (route.operation.access === 'steps') return this.#inSteps(command)
-    if (tenant) {
-      const companyId = context.principal?.companyId ?? null
-      return route.operation.access === 'read'
-        ? this.#gate.readTenant(tenant, companyId, context.actor, (tx) => handled(command, tx))
-        : this.#gate.writeTenant(tenant, companyId, context.actor, (tx) =>
-            withIdempotency(command, tx, 'core'),
-          )
+    const { tenant, context } = command
+    const { actor } = context
+    if (!tenant) {
+      return answered(command, 'platform', {
+        read: (work) => this.#gate.readPlatform(actor, work),
+        write: (work) => this.#gate.writePlatform(actor, work),
+      } satisfies PlatformDoor)
     }
-    return route.operation.access === 'read'
-      ? this.#gate.readPlatform(context.actor, (tx) => handled(command, tx))
-      : this.#gate.writePlatform(context.actor, (tx) => withIdempotency(command, tx, 'platform'))
-  }
-
-  /** Several short transactions: the answer is saved after the work, which must be safe to repeat by itself. */
-  async #inSteps(command: Command): Promise<Answer> {
-    const { tenant, context, claim } = command
-    if (tenant) {
-      const companyId = context.principal?.companyId ?? null
-      return handled(command, {
-        read: (work: never) => this.#gate.readTenant(tenant, companyId, context.actor, work),
-        write: (work: never) => this.#gate.writeTenant(tenant, companyId, context.actor, work),
-      })
-    }
-    if (claim) {
-      const [saved] = await this.#gate.writePlatform(context.actor, (tx) =>
-        savedAnswers(tx, 'platform', [claim]),
-      )
-      if (saved instanceof Problem) throw saved
-      if (saved) return { ...saved, message: undefined }
-    }
-    const answer = await handled(command, {
-      read: (work: never) => this.#gate.readPlatform(context.actor, work),
-      write: (work: never) => this.#gate.writePlatform(context.actor, work),
-    })
-    if (claim && answer.status === 201) {
-      await this.#gate
-        .writePlatform(context.actor, async (tx) => saveAnswers(tx, 'platform', [{ ...claim, ...answer }]))
-        .catch((error: unknown) => {
-          if (!(error instanceof KeyTakenMeanwhile)) throw error
-        })
-    }
-    return answer
+    const companyId = context.principal?.companyId ?? null
+    return answered(command, 'core', {
+      read: (work) => this.#gate.readTenant(tenant, companyId, actor, work),
+      write: (work) => this.#gate.writeTenant(tenant, companyId, actor, work),
+    } satisfies TenantDoor)
   }
 
   // ---- groups ------------------------------------------------------------------------------------------
@@ -209,18 +178,43 @@ async function handledTogether(tx: TenantTx, members: readonly Member[]): Promis
   })
 }
 
-async function withIdempotency(
+interface Door<Read, Tx> {
+  read<Result>(work: (tx: Read) => Promise<Result>): Promise<Result>
+  write<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>
+}
+
+/** In the kind of transaction the contract asks for. */
+function answered<Read, Tx extends TenantTx | PlatformTx>(
   command: Command,
-  tx: TenantTx | PlatformTx,
   schema: 'core' | 'platform',
+  door: Door<Read, Tx>,
+): Promise<Answer> {
+  switch (command.route.operation.access) {
+    case 'read':
+      return door.read((tx) => handled(command, tx))
+    case 'write':
+      // One transaction for the work and its answer: both stand or neither.
+      return door.write((tx) => oncePerKey(command, schema, (work) => work(tx), tx))
+    case 'steps':
+      // Several short ones: the answer is kept after the work, which must be safe to repeat by itself.
+      return oncePerKey(command, schema, (work) => door.write(work), door)
+  }
+}
+
+/** The answer that was given to this key before, or what the work answers now, kept for the next time. */
+async function oncePerKey<Tx extends TenantTx | PlatformTx>(
+  command: Command,
+  schema: 'core' | 'platform',
+  within: <Result>(work: (tx: Tx) => Promise<Result>) => Promise<Result>,
+  database: Tx | Door<unknown, Tx>,
 ): Promise<Answer> {
   const { claim } = command
-  if (!claim) return handled(command, tx)
-  const [saved] = await savedAnswers(tx, schema, [claim])
+  if (!claim) return handled(command, database)
+  const [saved] = await within((tx) => savedAnswers(tx, schema, [claim]))
   if (saved instanceof Problem) throw saved
   if (saved) return { ...saved, message: undefined }
-  const answer = await handled(command, tx)
-  saveAnswers(tx, schema, [{ ...claim, ...answer }])
+  const answer = await handled(command, database)
+  await within(async (tx) => saveAnswers(tx, schema, [{ ...claim, ...answer }]))
   return answer
 }
 
