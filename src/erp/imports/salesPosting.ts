@@ -43,7 +43,7 @@ async function checkedPostings(
   for (const entry of entries) {
     const path = `document ${entry.source.id}: `
     const checked = checkEntry(entry, books, 'manual', path)
-    const period = checkPeriod({ postingDate: entry.transactionDate }, books, `${path}transactionDate`)
+    const period = checkPeriod(entry, books, path)
     if (checked.problems || period.problems)
       wrong.push(...(checked.problems ?? []), ...(period.problems ?? []))
     else {

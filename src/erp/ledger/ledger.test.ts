@@ -353,6 +353,7 @@ describe('periods', () => {
   test('close in order, refuse postings, and open again in order with a reason', async () => {
     const january = await postEntry(fresh.admin, '1', { transactionDate: '2026-01-10' })
     const draft = (await fresh.admin.call(createJournalEntry, { body: draftBody('2', { transactionDate: '2026-01-11' }) })).ok() // prettier-ignore
+    const bookedInJanuary = (await fresh.admin.call(createJournalEntry, { body: draftBody('3', { transactionDate: '2026-03-11', postingDate: '2026-01-11' }) })).ok() // prettier-ignore
     expect((await close('2026-02')).error).toMatchObject({ code: 'EARLIER_PERIOD_OPEN' })
     expect((await close('2026-01')).ok()).toMatchObject({ name: '2026-01', status: 'closed' })
     expect((await close('2026-01')).error.code).toBe('PERIOD_CLOSED')
@@ -364,12 +365,14 @@ describe('periods', () => {
       await fresh.admin.call(createJournalEntry, { body: intoJanuary }),
       await fresh.admin.call(createJournalEntry, { body: { ...entryBody('1'), postingDate: '2026-01-31' } }),
       await fresh.admin.call(postJournalEntry, { params: { id: draft.id } }),
+      await fresh.admin.call(postJournalEntry, { params: { id: bookedInJanuary.id } }),
       await fresh.admin.call(reverseJournalEntry, { params: { id: january.id }, body: { transactionDate: '2026-02-01', reason: 'x' } }), // prettier-ignore
     ]
     expect(answers.map((answer) => answer.refusals)).toEqual([
       ['transactionDate PERIOD_CLOSED'],
       ['postingDate PERIOD_CLOSED'],
       ['transactionDate PERIOD_CLOSED'],
+      ['postingDate PERIOD_CLOSED'],
       ['transactionDate PERIOD_CLOSED'],
     ])
     expect(await snapshot(product, fresh)).toEqual(before)

@@ -36,7 +36,7 @@ export const postDraft = implement(postJournalEntry, async (tx, { params }, cont
   if (!draft) throw await elsewhere(tx, params.id, ledgerProblems.alreadyPosted)
   const books = await loadBooks(tx, [draft.input])
   const checked = checkEntry(draft.input, books, 'manual')
-  const period = checkPeriod({ postingDate: draft.input.postingDate ?? draft.input.transactionDate }, books)
+  const period = checkPeriod(draft.input, books)
   if (checked.problems || period.problems) {
     throw validationProblem([...(checked.problems ?? []), ...(period.problems ?? [])])
   }

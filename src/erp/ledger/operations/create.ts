@@ -95,9 +95,7 @@ async function postAll(
 
 function checkWanted(body: Body, books: Books, status: 'draft' | 'posted', path: string): Checked<Ready> {
   const checked = checkEntry(body, books, 'manual', path)
-  const field = `${path}${body.postingDate === undefined ? 'transactionDate' : 'postingDate'}`
-  const postingDate = body.postingDate ?? body.transactionDate
-  const period = status === 'posted' ? checkPeriod({ postingDate }, books, field) : undefined
+  const period = status === 'posted' ? checkPeriod(body, books, path) : undefined
   if (checked.problems || period?.problems) {
     return { problems: [...(checked.problems ?? []), ...(period?.problems ?? [])] }
   }

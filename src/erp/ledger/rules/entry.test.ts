@@ -194,7 +194,16 @@ describe('the period', () => {
     ['2026-03-01', ['NO_PERIOD']],
     ['2026-02-30', []], // checkEntry has told that it does not exist
   ])('%s', (postingDate, expected) => {
-    expect((checkPeriod({ postingDate }, books).problems ?? []).map(({ code }) => code)).toEqual(expected)
+    const { problems = [] } = checkPeriod({ transactionDate: postingDate }, books)
+    expect(problems.map(({ code }) => code)).toEqual(expected)
+  })
+
+  test.each([
+    [{ transactionDate: '2026-01-31' }, 'transactionDate'],
+    [{ transactionDate: '2026-02-01', postingDate: '2026-01-31' }, 'postingDate'],
+    [{ transactionDate: '2026-01-31', postingDate: '2026-01-31' }, 'transactionDate'],
+  ])('of %j is decided by %s', (dates, field) => {
+    expect(checkPeriod(dates, books, 'x.').problems).toMatchObject([{ field: `x.${field}` }])
   })
 })
 

@@ -126,13 +126,14 @@ function checkDates({ transactionDate, postingDate }: EntryInput, path: string):
   }))
 }
 
-/** The open period an entry may be posted in. */
+/** The open period an entry may be posted in; where there is none, the date that decided it is named. */
 export function checkPeriod(
-  entry: { readonly postingDate: string },
+  entry: Pick<EntryInput, 'transactionDate' | 'postingDate'>,
   books: Books,
-  field = 'transactionDate',
+  path = '',
 ): Checked<PeriodFacts> {
-  const { postingDate } = entry
+  const { transactionDate, postingDate = transactionDate } = entry
+  const field = `${path}${postingDate === transactionDate ? 'transactionDate' : 'postingDate'}`
   if (!isDate(postingDate)) return { problems: [] } // checkEntry has told it
   const period = books.periods.find(
     ({ startDate, endDate }) => startDate <= postingDate && postingDate <= endDate,
