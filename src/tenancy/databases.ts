@@ -130,12 +130,15 @@ export class DatabaseServer {
     const from = template === undefined ? '' : `TEMPLATE ${identifier(template)}`
     await this.withAdmin(async (client) => {
       await retryWhileInUse(() =>
-        client.query(`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)} ${from}`),
+        unlessThere(() =>
+          client.query(`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)} ${from}`),
+        ),
       )
       await client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`)
     })
   }
 
+  /** Another database of the new name is a failure: what is called so then is not what was renamed. */
   async rename(from: string, to: string): Promise<void> {
     await this.withAdmin((client) =>
       retryWhileInUse(() => client.query(`ALTER DATABASE ${identifier(from)} RENAME TO ${identifier(to)}`)),
@@ -228,12 +231,7 @@ export function sslOf(mode: 'disable' | 'require' | 'verify-full'): pg.ClientCon
 async function ensureRole(client: pg.Client, role: string, login: 'LOGIN' | 'NOLOGIN'): Promise<void> {
   const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])
   if (rowCount === 1) return
-  try {
-    await client.query(`CREATE ROLE ${identifier(role)} ${login}`)
-  } catch (error) {
-    const { code } = error as { code?: string }
-    if (code !== DUPLICATE_OBJECT && code !== UNIQUE_VIOLATION) throw error
-  }
+  await unlessThere(() => client.query(`CREATE ROLE ${identifier(role)} ${login}`))
 }
 
 /**
@@ -254,11 +252,18 @@ async function retryWhileInUse(work: () => Promise<unknown>): Promise<void> {
       await work()
       return
     } catch (error) {
-      const { code } = error as { code?: string }
-      // Two processes make one at the same moment: the catalogue's own index may be the one to say so.
-      if (code === DUPLICATE_DATABASE || code === UNIQUE_VIOLATION) return
-      if (code !== OBJECT_IN_USE || attempt === 20) throw error
+      if ((error as { code?: string }).code !== OBJECT_IN_USE || attempt === 20) throw error
       await new Promise((resolve) => setTimeout(resolve, 25 * attempt))
     }
+  }
+}
+
+/** Two processes make one at the same moment: the catalogue's own index may be the one to say so. */
+async function unlessThere(make: () => Promise<unknown>): Promise<void> {
+  try {
+    await make()
+  } catch (error) {
+    const { code } = error as { code?: string }
+    if (code !== DUPLICATE_DATABASE && code !== DUPLICATE_OBJECT && code !== UNIQUE_VIOLATION) throw error
   }
 }
