@@ -3,7 +3,7 @@ import { passwordProblems } from '../../kernel/passwords.ts'
 import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { hashPassword, passwordMatches } from '../../http/password-hashes.ts'
 import { implement, type Route, type TenantContext, type TenantDoor } from '../../http/route.ts'
-import { hashSecret, readRefreshToken } from '../../http/tokens.ts'
+import { hashSecret } from '../../http/tokens.ts'
 import { tenantSql, type TenantRead } from '../../tenancy/handles.ts'
 import { login, logout, me, refresh, resetPassword } from './contract.ts'
 import type { UserSessions } from './sessions.ts'
@@ -17,16 +17,11 @@ export interface IdentityPorts {
 export function identityRoutes(ports: IdentityPorts): Route[] {
   return [
     implement(login, (door, { body }, context) => signIn(ports, door, body, context)),
-    implement(refresh, async (door, { body }, context) => {
-      const presented = readRefreshToken(body.refreshToken)
-      if (!presented) throw new Problem(problems.tokenInvalid)
-      const result = await door.write((tx) =>
-        ports.sessions.goOn(tx, presented.sessionId, presented.hash, context),
-      )
-      if (result === 'reused') await tellSessionEnd(ports, context.tenant.tenantId, presented.sessionId)
-      if (result === 'unknown' || result === 'reused') throw new Problem(problems.tokenInvalid)
-      return result
-    }),
+    implement(refresh, (door, { body }, context) =>
+      ports.sessions.goOn(door, body.refreshToken, context, (sessionId) =>
+        tellSessionEnd(ports, context.tenant.tenantId, sessionId),
+      ),
+    ),
     implement(logout, async (door, _input, { principal, tenant }) => {
       if (!principal) throw new Problem(problems.authenticationRequired)
       await door.write((tx) => ports.sessions.end(tx, principal.sessionId, 'signed out'))
@@ -71,7 +66,8 @@ export async function signIn(
   }
   return door.write(async (tx) => {
     await tx.run(sql`UPDATE core.app_user SET last_login_at = now() WHERE id = ${user.id}`.compile(tenantSql))
-    return ports.sessions.begin(tx, user, companyId, credentials.rememberMe ?? false, context)
+    const isRemembered = credentials.rememberMe ?? false
+    return ports.sessions.begin(tx, { id: user.id, companyId, isRemembered }, context)
   })
 }
 

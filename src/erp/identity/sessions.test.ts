@@ -1,9 +1,9 @@
 /** Sessions through HTTP: beginning, going on, ending, and every way in that must not be one. */
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SYSTEM } from '../../server/product.ts'
-import { tenantSql } from '../../tenancy/handles.ts'
+import { platformSql, tenantSql } from '../../tenancy/handles.ts'
 import { Secrets } from '../../tenancy/secrets.ts'
 import { listCompanies } from '../companies/contract.ts'
 import { operatorMe } from '../../platform/operators/contract.ts'
@@ -15,6 +15,7 @@ import {
   type TestProduct,
   type TestTenant,
 } from '../../testing/product.ts'
+import { eventually } from '../../testing/process.ts'
 import { addUser } from '../../testing/users.ts'
 import { login, logout, me, refresh } from './contract.ts'
 
@@ -41,6 +42,32 @@ const execute = (text: string): Promise<unknown> =>
         tx.rows(sql.raw(text).compile(tenantSql)),
       ),
     )
+
+const onPlatform = (text: string): Promise<unknown> =>
+  product.gate.writePlatform(SYSTEM, (tx) => tx.rows(sql.raw(text).compile(platformSql)))
+
+describe('a process that was cut off from the announcements', () => {
+  test('asks again about every session it knew, of users and of operators', async () => {
+    const user = await addUser(product, tenant, 'Viewer')
+    const operatorState = async (): Promise<number> => (await product.operator.call(operatorMe)).status
+    const states = async () => [await statusOf(user.client), await operatorState()]
+    // The age limit is another wall: time stands still, so that only hearing of it can help.
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now())
+    try {
+      expect(await states()).toEqual(['in', 200])
+      await execute(`UPDATE core.session SET ended_at = now() WHERE user_id = '${user.id}'`)
+      await onPlatform(`UPDATE platform.operator_session SET ended_at = now()`)
+      // Control: nobody announced it, so it is not known yet.
+      expect(await states()).toEqual(['in', 200])
+      await onPlatform(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'LISTEN erp_changes%'`)
+      await eventually(async () => expect(await states()).toEqual(['TOKEN_INVALID', 401]), 10_000)
+    } finally {
+      clock.mockRestore()
+      await onPlatform(`UPDATE platform.operator_session SET ended_at = NULL`)
+    }
+  })
+})
 
 describe('signing in', () => {
   test('gives who it is, with role, permissions and companies', async () => {

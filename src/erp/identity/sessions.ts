@@ -1,170 +1,103 @@
-/**
- * Sessions of a tenant's users. A session holds the hash of its newest refresh token; an older one coming
- * back means that two parties hold the chain, and the session ends for both (RFC 9700, 4.14.2).
- */
-import { sql } from 'kysely'
-import { BoundedCache } from '../../kernel/bounded-cache.ts'
+/** Sessions of a tenant's users: who they are, in which company, and what they may do there. */
+import type { Static } from 'typebox'
 import { minorUnits } from '../../kernel/currency.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
-import { newRefreshToken, type Tokens } from '../../http/tokens.ts'
-import type { Principal, RequestContext } from '../../http/route.ts'
+import { Principals, Sessions, type OpenSession, type SessionSettings } from '../../http/sessions.ts'
+import type { Tokens } from '../../http/tokens.ts'
+import type { Principal, TenantContext, TenantDoor } from '../../http/route.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
-import { statement, tenantSql, type Actor, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
+import { statement, type Actor, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
 import type { SignedInUser, UserSession } from './contract.ts'
 import { expandPermissions } from './permissions.ts'
-import type { Static } from 'typebox'
-
-export interface SessionSettings {
-  readonly refreshTokenSeconds: number
-  readonly rememberedRefreshTokenSeconds: number
-  readonly sessionsPerUserMaximum: number
-}
 
 type UserData = Static<typeof SignedInUser>
 
 const PRINCIPALS_MAXIMUM = 20_000
-/** The wall behind the notice: a revoked session is refused within this even if the notice was lost. */
-const PRINCIPAL_AGE_MS = 5_000
 
 export class UserSessions {
   readonly #tokens: Tokens
-  readonly #settings: SessionSettings
   readonly #declared: ReadonlySet<string>
-  readonly #principals = new BoundedCache<string, Principal>(PRINCIPALS_MAXIMUM, PRINCIPAL_AGE_MS)
+  readonly #sessions: Sessions<TenantTx>
+  readonly #principals = new Principals(PRINCIPALS_MAXIMUM)
 
   constructor(tokens: Tokens, settings: SessionSettings, declaredPermissions: ReadonlySet<string>) {
     this.#tokens = tokens
-    this.#settings = settings
     this.#declared = declaredPermissions
+    this.#sessions = new Sessions(
+      {
+        name: 'core.session',
+        ownerColumn: 'user_id',
+        ownerTable: 'core.app_user',
+        ownerMayGoOn: 'owner.is_active AND owner.deleted_at IS NULL',
+      },
+      settings,
+    )
   }
 
   /** The bearer of a valid token of this tenant whose session has not ended. */
   async authenticate(gate: Gate, token: string, tenant: TenantLocation, actor: Actor): Promise<Principal> {
-    const claims = await this.#tokens.verify('tenant', token)
-    if (claims.tenantId !== tenant.tenantId) {
+    const { tenantId, sessionId } = await this.#tokens.verify('tenant', token)
+    if (tenantId !== tenant.tenantId) {
       throw new Problem(problems.tokenInvalid, { message: 'This token belongs to another tenant' })
     }
-    const key = `${tenant.tenantId}/${claims.sessionId}`
-    const known = this.#principals.get(key)
-    if (known) return known
-    const [row] = await gate.readTenant(tenant, null, actor, (tx) =>
-      tx.prepared(LIVE_SESSION, [claims.sessionId]),
-    )
-    if (!row) throw new Problem(problems.tokenInvalid, { message: 'This session has ended' })
-    const principal: Principal = {
-      kind: 'user',
-      id: row.user_id,
-      sessionId: claims.sessionId,
-      companyId: row.company_id,
-      permissions: expandPermissions(row.permissions, this.#declared),
-    }
-    this.#principals.set(key, principal)
-    return principal
+    return this.#principals.of(`${tenantId}/${sessionId}`, async () => {
+      const [row] = await gate.readTenant(tenant, null, actor, (tx) => tx.prepared(LIVE_SESSION, [sessionId]))
+      return (
+        row && {
+          kind: 'user',
+          id: row.user_id,
+          sessionId,
+          companyId: row.company_id,
+          permissions: expandPermissions(row.permissions, this.#declared),
+        }
+      )
+    })
   }
 
   forgetSession(tenantId: string, sessionId: string): void {
-    this.#principals.delete(`${tenantId}/${sessionId}`)
+    this.#principals.forget(`${tenantId}/${sessionId}`)
   }
 
   forgetTenant(tenantId: string): void {
-    this.#principals.deleteWhere((key) => key.startsWith(`${tenantId}/`))
+    this.#principals.forgetWhere((key) => key.startsWith(`${tenantId}/`))
+  }
+
+  forgetAll(): void {
+    this.#principals.forgetAll()
   }
 
   // ---- beginning, going on, ending ---------------------------------------------------------------------
 
   async begin(
     tx: TenantTx,
-    user: { id: string },
-    companyId: string,
-    isRemembered: boolean,
-    context: RequestContext,
+    user: { readonly id: string; readonly companyId: string; readonly isRemembered: boolean },
+    context: TenantContext,
   ): Promise<Static<typeof UserSession>> {
-    const sessionId = context.newId()
-    const refreshToken = newRefreshToken(sessionId)
-    const lifeSeconds = this.#lifeSeconds(isRemembered)
-    await tx.run(
-      sql`
-      INSERT INTO core.session (id, user_id, company_id, refresh_hash, is_remembered, expires_at, address, user_agent)
-      VALUES (${sessionId}, ${user.id}, ${companyId}, ${refreshToken.hash}, ${isRemembered},
-        ${after(context.now, lifeSeconds)}, ${context.actor.address}, ${context.userAgent})`.compile(
-        tenantSql,
-      ),
-    )
-    await this.#endOldest(tx, user.id)
-    return this.#answer(tx, user.id, sessionId, refreshToken.token, context.now)
+    const session = await this.#sessions.begin(tx, user, context, { company_id: user.companyId })
+    return this.#answer(tx, session, context.now)
   }
 
-  async goOn(
-    tx: TenantTx,
-    sessionId: string,
-    refreshHash: Buffer,
-    context: RequestContext,
-  ): Promise<Static<typeof UserSession> | 'unknown' | 'reused'> {
-    const session = await tx.row(
-      tenantSql
-        .selectFrom('core.session as s')
-        .innerJoin('core.app_user as u', 'u.id', 's.user_id')
-        .select(['s.id', 's.user_id', 's.refresh_hash', 's.is_remembered'])
-        .where('s.id', '=', sessionId)
-        .where('s.ended_at', 'is', null)
-        .where('s.expires_at', '>', context.now.toISOString())
-        .where('u.is_active', '=', true)
-        .where('u.deleted_at', 'is', null)
-        .forUpdate('s'),
-    )
-    if (!session) return 'unknown'
-    if (!session.refresh_hash.equals(refreshHash)) {
-      await this.end(tx, sessionId, 'refresh token used twice')
-      return 'reused'
-    }
-    const refreshToken = newRefreshToken(sessionId)
-    const expiresAt = after(context.now, this.#lifeSeconds(session.is_remembered))
-    await tx.run(
-      tenantSql
-        .updateTable('core.session')
-        .set({
-          refresh_hash: refreshToken.hash,
-          expires_at: expiresAt,
-          last_used_at: context.now.toISOString(),
-        })
-        .where('id', '=', sessionId),
-    )
-    return this.#answer(tx, session.user_id, sessionId, refreshToken.token, context.now)
+  goOn(
+    door: TenantDoor,
+    refreshToken: string,
+    context: TenantContext,
+    tellEnd: (sessionId: string) => Promise<void>,
+  ): Promise<Static<typeof UserSession>> {
+    const answer = (tx: TenantTx, session: OpenSession) => this.#answer(tx, session, context.now)
+    return this.#sessions.goOn(door, refreshToken, context, answer, tellEnd)
   }
 
-  async end(tx: TenantTx, sessionId: string, reason: string): Promise<void> {
-    await tx.run(
-      sql`UPDATE core.session SET ended_at = now(), end_reason = ${reason}, updated_at = now()
-      WHERE id = ${sessionId} AND ended_at IS NULL`.compile(tenantSql),
-    )
+  end(tx: TenantTx, sessionId: string, reason: string): Promise<void> {
+    return this.#sessions.end(tx, sessionId, reason)
   }
 
-  async endAllOf(tx: TenantTx, userId: string, reason: string): Promise<void> {
-    await tx.run(
-      sql`UPDATE core.session SET ended_at = now(), end_reason = ${reason}, updated_at = now()
-      WHERE user_id = ${userId} AND ended_at IS NULL`.compile(tenantSql),
-    )
-  }
-
-  async #endOldest(tx: TenantTx, userId: string): Promise<void> {
-    await tx.run(
-      sql`UPDATE core.session SET ended_at = now(), end_reason = 'too many sessions', updated_at = now()
-      WHERE id IN (SELECT id FROM core.session WHERE user_id = ${userId} AND ended_at IS NULL
-        ORDER BY last_used_at DESC, id DESC OFFSET ${this.#settings.sessionsPerUserMaximum})`.compile(
-        tenantSql,
-      ),
-    )
-  }
-
-  #lifeSeconds(isRemembered: boolean): number {
-    return isRemembered ? this.#settings.rememberedRefreshTokenSeconds : this.#settings.refreshTokenSeconds
+  endAllOf(tx: TenantTx, userId: string, reason: string): Promise<void> {
+    return this.#sessions.endAllOf(tx, userId, reason)
   }
 
   async #answer(
     tx: TenantRead,
-    userId: string,
-    sessionId: string,
-    refreshToken: string,
+    { ownerId: userId, sessionId, refreshToken }: OpenSession,
     now: Date,
   ): Promise<Static<typeof UserSession>> {
     const user = await this.userData(tx, userId, sessionId)
@@ -201,10 +134,6 @@ export class UserSessions {
       tenantCode: tx.tenantCode,
     }
   }
-}
-
-function after(now: Date, seconds: number): string {
-  return new Date(now.getTime() + seconds * 1000).toISOString()
 }
 
 const LIVE_SESSION = statement<{ user_id: string; company_id: string; permissions: string[] }>(

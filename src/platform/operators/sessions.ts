@@ -1,7 +1,6 @@
 /** Operators: signing in, going on, ending; and the first operator of a new installation. */
 import { randomBytes } from 'node:crypto'
 import type { Static } from 'typebox'
-import { BoundedCache } from '../../kernel/bounded-cache.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { hashPassword, passwordMatches } from '../../http/password-hashes.ts'
 import {
@@ -11,7 +10,8 @@ import {
   type RequestContext,
   type Route,
 } from '../../http/route.ts'
-import { newRefreshToken, readRefreshToken, type Tokens } from '../../http/tokens.ts'
+import { Principals, Sessions, type OpenSession, type SessionSettings } from '../../http/sessions.ts'
+import type { Tokens } from '../../http/tokens.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
 import { recordEvent } from '../audit.ts'
@@ -26,63 +26,70 @@ import {
 import { operatorPermissions, type OperatorRole } from './permissions.ts'
 
 const PRINCIPALS_MAXIMUM = 1_000
-const PRINCIPAL_AGE_MS = 5_000
-
-export interface OperatorSettings {
-  readonly refreshTokenSeconds: number
-  readonly sessionsPerUserMaximum: number
-}
 
 export class OperatorSessions {
   readonly #tokens: Tokens
-  readonly #settings: OperatorSettings
-  readonly #principals = new BoundedCache<string, Principal>(PRINCIPALS_MAXIMUM, PRINCIPAL_AGE_MS)
+  readonly #sessions: Sessions<PlatformTx>
+  readonly #principals = new Principals(PRINCIPALS_MAXIMUM)
 
-  constructor(tokens: Tokens, settings: OperatorSettings) {
+  constructor(tokens: Tokens, settings: SessionSettings) {
     this.#tokens = tokens
-    this.#settings = settings
+    this.#sessions = new Sessions(
+      {
+        name: 'platform.operator_session',
+        ownerColumn: 'operator_id',
+        ownerTable: 'platform.operator',
+        ownerMayGoOn: 'owner.is_active',
+      },
+      settings,
+    )
   }
 
   async authenticate(gate: Gate, token: string, actor: Actor): Promise<Principal> {
     const { sessionId } = await this.#tokens.verify('operator', token)
-    const known = this.#principals.get(sessionId)
-    if (known) return known
-    const row = await gate.readPlatform(actor, (tx) => liveSession(tx, sessionId))
-    if (!row) throw new Problem(problems.tokenInvalid, { message: 'This session has ended' })
-    const principal: Principal = {
-      kind: 'operator',
-      id: row.operator_id,
-      sessionId,
-      companyId: null,
-      permissions: new Set(operatorPermissions[row.role as OperatorRole]),
-    }
-    this.#principals.set(sessionId, principal)
-    return principal
+    return this.#principals.of(sessionId, async () => {
+      const row = await gate.readPlatform(actor, (tx) => liveSession(tx, sessionId))
+      return (
+        row && {
+          kind: 'operator',
+          id: row.operator_id,
+          sessionId,
+          companyId: null,
+          permissions: new Set(operatorPermissions[row.role as OperatorRole]),
+        }
+      )
+    })
   }
 
   forget(sessionId: string): void {
-    this.#principals.delete(sessionId)
+    this.#principals.forget(sessionId)
+  }
+
+  forgetAll(): void {
+    this.#principals.forgetAll()
   }
 
   routes(announceSessionEnd: (sessionId: string) => Promise<void>): Route[] {
+    /** This process knows before it answers; the others when they hear of it. */
+    const tellEnd = (sessionId: string): Promise<void> => {
+      this.forget(sessionId)
+      return announceSessionEnd(sessionId)
+    }
     return [
       implement(operatorLogin, (door, { body }, context) => this.signIn(door, body, context)),
-      implement(operatorRefresh, async (door, { body }, context) => {
-        const presented = readRefreshToken(body.refreshToken)
-        if (!presented) throw new Problem(problems.tokenInvalid)
-        const result = await door.write((tx) => this.#goOn(tx, presented, context))
-        if (result === 'reused') {
-          this.forget(presented.sessionId) // the other processes hear of it
-          await announceSessionEnd(presented.sessionId)
-        }
-        if (typeof result === 'string') throw new Problem(problems.tokenInvalid)
-        return result
-      }),
+      implement(operatorRefresh, (door, { body }, context) =>
+        this.#sessions.goOn(
+          door,
+          body.refreshToken,
+          context,
+          (tx, session) => this.#answer(tx, session, context.now),
+          tellEnd,
+        ),
+      ),
       implement(operatorLogout, async (door, _input, { principal }) => {
         if (!principal) throw new Problem(problems.authenticationRequired)
-        await door.write((tx) => endSession(tx, principal.sessionId, 'signed out'))
-        this.forget(principal.sessionId)
-        await announceSessionEnd(principal.sessionId)
+        await door.write((tx) => this.#sessions.end(tx, principal.sessionId, 'signed out'))
+        await tellEnd(principal.sessionId)
         return {}
       }),
       implement(operatorMe, async (tx, _input, { principal }) => readOperator(tx, principal?.id ?? '')),
@@ -103,19 +110,7 @@ export class OperatorSessions {
       throw new Problem(problems.authenticationFailed)
     }
     return door.write(async (tx) => {
-      const sessionId = context.newId()
-      const refreshToken = newRefreshToken(sessionId)
-      await tx.run(
-        platformSql.insertInto('platform.operator_session').values({
-          id: sessionId,
-          operator_id: operator.id,
-          refresh_hash: refreshToken.hash,
-          expires_at: this.#expiry(context.now),
-          address: context.actor.address,
-          user_agent: context.userAgent,
-        }),
-      )
-      await endOldest(tx, operator.id, this.#settings.sessionsPerUserMaximum)
+      const session = await this.#sessions.begin(tx, { id: operator.id, isRemembered: false }, context)
       await tx.run(
         platformSql
           .updateTable('platform.operator')
@@ -123,50 +118,13 @@ export class OperatorSessions {
           .where('id', '=', operator.id),
       )
       await recordEvent(tx, { action: 'sign-in', entity: 'operator', entityId: operator.id })
-      return this.#answer(tx, operator.id, sessionId, refreshToken.token, context.now)
+      return this.#answer(tx, session, context.now)
     })
-  }
-
-  async #goOn(
-    tx: PlatformTx,
-    presented: { sessionId: string; hash: Buffer },
-    context: RequestContext,
-  ): Promise<Static<typeof OperatorSession> | 'unknown' | 'reused'> {
-    const session = await tx.row(
-      platformSql
-        .selectFrom('platform.operator_session as s')
-        .innerJoin('platform.operator as o', 'o.id', 's.operator_id')
-        .select(['s.operator_id', 's.refresh_hash'])
-        .where('s.id', '=', presented.sessionId)
-        .where('s.ended_at', 'is', null)
-        .where('s.expires_at', '>', context.now.toISOString())
-        .where('o.is_active', '=', true)
-        .forUpdate('s'),
-    )
-    if (!session) return 'unknown'
-    if (!session.refresh_hash.equals(presented.hash)) {
-      await endSession(tx, presented.sessionId, 'refresh token used twice')
-      return 'reused'
-    }
-    const refreshToken = newRefreshToken(presented.sessionId)
-    await tx.run(
-      platformSql
-        .updateTable('platform.operator_session')
-        .set({ refresh_hash: refreshToken.hash, expires_at: this.#expiry(context.now) })
-        .where('id', '=', presented.sessionId),
-    )
-    return this.#answer(tx, session.operator_id, presented.sessionId, refreshToken.token, context.now)
-  }
-
-  #expiry(now: Date): string {
-    return new Date(now.getTime() + this.#settings.refreshTokenSeconds * 1000).toISOString()
   }
 
   async #answer(
     tx: PlatformRead,
-    operatorId: string,
-    sessionId: string,
-    refreshToken: string,
+    { ownerId: operatorId, sessionId, refreshToken }: OpenSession,
     now: Date,
   ): Promise<Static<typeof OperatorSession>> {
     const operator = await readOperator(tx, operatorId)
@@ -243,31 +201,4 @@ async function readOperator(tx: PlatformRead, id: string): Promise<Static<typeof
   if (!row) throw new Problem(problems.tokenInvalid)
   const role = row.role as OperatorRole
   return { ...row, role, permissions: [...operatorPermissions[role]] }
-}
-
-async function endSession(tx: PlatformTx, sessionId: string, reason: string): Promise<void> {
-  await tx.run(
-    platformSql
-      .updateTable('platform.operator_session')
-      .set({ ended_at: new Date().toISOString(), end_reason: reason })
-      .where('id', '=', sessionId)
-      .where('ended_at', 'is', null),
-  )
-}
-
-async function endOldest(tx: PlatformTx, operatorId: string, sessionsMaximum: number): Promise<void> {
-  const oldest = platformSql
-    .selectFrom('platform.operator_session')
-    .select('id')
-    .where('operator_id', '=', operatorId)
-    .where('ended_at', 'is', null)
-    .orderBy('last_used_at', 'desc')
-    .orderBy('id', 'desc')
-    .offset(sessionsMaximum)
-  await tx.run(
-    platformSql
-      .updateTable('platform.operator_session')
-      .set({ ended_at: new Date().toISOString(), end_reason: 'too many sessions' })
-      .where('id', 'in', oldest),
-  )
 }

@@ -72,6 +72,7 @@ export interface PlatformOperatorSession {
   ended_at: Timestamp | null
   expires_at: Timestamp
   id: Generated<string>
+  is_remembered: Generated<boolean>
   last_used_at: Generated<Timestamp>
   operator_id: string
   refresh_hash: Buffer
