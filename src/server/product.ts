@@ -337,7 +337,6 @@ async function startAnnouncements({ platformAddress, stops }: Parts, listeners: 
   }
   const announcements = new Announcements(platformAddress, hear, () => {
     directory.forget()
-    directory.forget()
     servers.forget()
     users.forgetAll()
     operators.forgetAll()
