@@ -52,6 +52,8 @@ export interface MasterDefinition {
   readonly searched: readonly string[]
   readonly filtered: readonly string[]
   readonly sorted: readonly string[]
+  /** Fields no two rows share: a list sorted by one has one order only, which an index gives. */
+  readonly unique: readonly string[]
   readonly defaultSort: { readonly field: string; readonly order: 'asc' | 'desc' }
 }
 

@@ -19,5 +19,6 @@ export const currency: MasterDefinition = {
   searched: ['code', 'name'],
   filtered: ['isActive'],
   sorted: ['code', 'name', 'createdAt', 'updatedAt'],
+  unique: ['code'],
   defaultSort: { field: 'code', order: 'asc' },
 }

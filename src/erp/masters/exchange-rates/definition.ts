@@ -27,6 +27,7 @@ export const exchangeRate: MasterDefinition = {
   searched: ['fromCurrency', 'toCurrency', 'source'],
   filtered: ['fromCurrency', 'toCurrency', 'rateDate', 'isActive'],
   sorted: ['rateDate', 'fromCurrency', 'toCurrency', 'createdAt', 'updatedAt'],
+  unique: [],
   defaultSort: { field: 'rateDate', order: 'desc' },
 }
 

@@ -32,6 +32,7 @@ export const glAccount: MasterDefinition = {
   searched: ['code', 'name', 'nameArabic'],
   filtered: ['type', 'parentId', 'controlAccount', 'postingAllowed', 'isActive', 'currency'],
   sorted: ['code', 'name', 'type', 'createdAt', 'updatedAt'],
+  unique: ['code'],
   defaultSort: { field: 'code', order: 'asc' },
 }
 

@@ -24,5 +24,6 @@ export const unitOfMeasure: MasterDefinition = {
   searched: ['code', 'name', 'category'],
   filtered: ['category', 'isBase', 'isActive'],
   sorted: ['code', 'name', 'category', 'createdAt', 'updatedAt'],
+  unique: ['code'],
   defaultSort: { field: 'code', order: 'asc' },
 }
