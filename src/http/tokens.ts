@@ -3,7 +3,7 @@
  * operator's token is of no use at a tenant's door nor the other way round (`aud`).
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
 import { BoundedCache } from '../kernel/bounded-cache.ts'
 import { isUuid } from '../kernel/ids.ts'
 import { Problem, problems } from '../kernel/problem.ts'
@@ -20,7 +20,8 @@ export interface TokenClaims {
 }
 
 export interface TokenOptions {
-  readonly key: Uint8Array
+  /** The first one signs; what any of them signed is good until it expires. */
+  readonly keys: () => readonly Uint8Array[]
   readonly algorithm: string
   readonly accessTokenSeconds: number
 }
@@ -52,19 +53,14 @@ export class Tokens {
       .setAudience(audience)
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + this.#options.accessTokenSeconds)
-      .sign(this.#options.key)
+      .sign(this.#options.keys()[0] as Uint8Array)
   }
 
   async verify(audience: TokenAudience, token: string): Promise<TokenClaims> {
     const known = this.#verified.get(token)
     if (known && known.audience === audience && known.expiresAtMs > Date.now()) return known.claims
     try {
-      const { payload } = await jwtVerify(token, this.#options.key, {
-        algorithms: [this.#options.algorithm],
-        issuer: ISSUER,
-        audience,
-        requiredClaims: ['exp', 'sub', 'sessionId'],
-      })
+      const payload = await this.#payload(audience, token)
       const claims = payload as unknown as TokenClaims
       this.#verified.set(token, { claims, audience, expiresAtMs: (payload.exp ?? 0) * 1000 })
       return claims
@@ -72,6 +68,25 @@ export class Tokens {
       if (error instanceof errors.JWTExpired) throw new Problem(problems.tokenExpired)
       throw new Problem(problems.tokenInvalid)
     }
+  }
+
+  async #payload(audience: TokenAudience, token: string): Promise<JWTPayload> {
+    const keys = this.#options.keys()
+    for (const [index, key] of keys.entries()) {
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [this.#options.algorithm],
+          issuer: ISSUER,
+          audience,
+          requiredClaims: ['exp', 'sub', 'sessionId'],
+        })
+        return payload
+      } catch (error) {
+        const isLast = index === keys.length - 1
+        if (isLast || !(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+      }
+    }
+    throw new Error('There is no key to verify tokens with')
   }
 }
 

@@ -7,7 +7,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import pg from 'pg'
-import type { DatabaseAddress } from '../tenancy/pools.ts'
+import { clientConfig, type DatabaseAddress } from '../tenancy/pools.ts'
 
 export interface WorkflowOptions {
   readonly database: DatabaseAddress
@@ -41,7 +41,7 @@ export class Workflows {
 
   constructor(options: WorkflowOptions) {
     this.#options = options
-    this.#pool = new pg.Pool({ ...options.database, max: POOL_CONNECTIONS, keepAlive: true } as pg.PoolConfig)
+    this.#pool = new pg.Pool({ ...clientConfig(options.database), max: POOL_CONNECTIONS })
     this.#pool.on('connect', (client) => this.#clients.add(client))
     this.#pool.on('remove', (client) => this.#clients.delete(client))
     this.#pool.on('error', (error) => options.log('warn', `A workflow connection was lost: ${error.message}`))
@@ -116,11 +116,7 @@ export class Workflows {
 
   /** Held as long as the connection lives: the server frees it the moment this process is gone. */
   async #proveLife(): Promise<void> {
-    const client = new pg.Client({
-      ...this.#options.database,
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-    } as pg.ClientConfig)
+    const client = new pg.Client({ ...clientConfig(this.#options.database), connectionTimeoutMillis: 5_000 })
     client.on('error', () => client.end().catch(() => {}))
     try {
       await client.connect()

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { sql } from 'kysely'
 import { platformSql, type PlatformTx } from '../tenancy/handles.ts'
-import type { DatabaseAddress } from '../tenancy/pools.ts'
+import { clientConfig, type DatabaseAddress } from '../tenancy/pools.ts'
 
 export type Announcement =
   | { readonly kind: 'tenant'; readonly tenantId: string }
@@ -36,11 +36,7 @@ export class Announcements {
   }
 
   async start(): Promise<void> {
-    const client = new pg.Client({
-      ...this.#address,
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-    } as pg.ClientConfig)
+    const client = new pg.Client({ ...clientConfig(this.#address), connectionTimeoutMillis: 5_000 })
     client.on('error', () => client.end().catch(() => {}))
     client.on('notification', ({ payload }) => this.#heard(payload))
     try {

@@ -18,6 +18,8 @@ export interface Configuration {
   readonly adminDatabaseUrl: string | undefined
   readonly databaseSslMode: (typeof sslModes)[number]
   readonly secretKey: string
+  /** Earlier ones: what they sealed still opens, until `erp secrets rotate` has sealed it anew. */
+  readonly previousSecretKeys: readonly string[]
   readonly dataDirectory: string
   readonly host: string
   readonly port: number
@@ -55,6 +57,7 @@ export class ConfigurationError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 const SECRET_KEY_LENGTH_MINIMUM = 32
+const PREVIOUS_SECRET_KEYS_MAXIMUM = 8
 const DAY_SECONDS = 86_400
 
 export function readConfiguration(environment: Environment): Configuration {
@@ -69,6 +72,9 @@ export function readConfiguration(environment: Environment): Configuration {
     adminDatabaseUrl: reader.url('ADMIN_DATABASE_URL', ['postgres:', 'postgresql:']),
     databaseSslMode: reader.choice('DB_SSL_MODE', sslModes, 'disable'),
     secretKey: reader.text('SECRET_KEY') ?? '',
+    previousSecretKeys: (reader.text('SECRET_KEY_PREVIOUS') ?? '')
+      .split(/[\s,]+/)
+      .filter((key) => key !== ''),
     dataDirectory,
     host: reader.text('HOST') ?? '0.0.0.0',
     port: reader.integer('PORT', 3000, 0, 65_535),
@@ -111,7 +117,16 @@ function checkUnusedUntilLater(reader: Reader): void {
 }
 
 function checkSecretKey(configuration: Configuration, reader: Reader): void {
-  const { secretKey } = configuration
+  const { secretKey, previousSecretKeys } = configuration
+  if (previousSecretKeys.length > PREVIOUS_SECRET_KEYS_MAXIMUM) {
+    reader.problems.push(`SECRET_KEY_PREVIOUS: has more than ${PREVIOUS_SECRET_KEYS_MAXIMUM} keys`)
+  }
+  if (previousSecretKeys.some((key) => key.length < SECRET_KEY_LENGTH_MINIMUM)) {
+    reader.problems.push(`SECRET_KEY_PREVIOUS: each key has ${SECRET_KEY_LENGTH_MINIMUM} characters or more`)
+  }
+  if (previousSecretKeys.length > 0 && !secretKey) {
+    reader.problems.push('SECRET_KEY_PREVIOUS: needs SECRET_KEY, the new one, beside it')
+  }
   if (secretKey && secretKey.length < SECRET_KEY_LENGTH_MINIMUM) {
     reader.problems.push(
       `SECRET_KEY: has ${secretKey.length} characters, needs ${SECRET_KEY_LENGTH_MINIMUM} or more`,

@@ -79,11 +79,12 @@ export async function startProduct(
   }
   try {
     const { admin, platform } = await connectDatabases(configuration, stops)
-    const secrets = new Secrets(configuration.secretKey)
+    const secrets = new Secrets(configuration.secretKey, configuration.previousSecretKeys)
     const server = new DatabaseServer(admin, secrets)
     stops.push(() => server.close())
     await checkDatabaseServer(server, configuration.environment === 'production', log)
     await server.prepare()
+    secrets.use(server.keyId) // processes that know an earlier key only may still be running
     const platformAddress = platform ?? server.migratorAddress('erp_platform')
     await ensurePlatform(server, platformAddress)
     return await assemble({ configuration, server, secrets, platformAddress, log, stops, stop, options })
@@ -155,7 +156,10 @@ async function assemble(parts: Parts): Promise<Product> {
     baseDomain: configuration.baseDomain,
   })
   const tokens = new Tokens({
-    key: secrets.derive('access-tokens', 64),
+    keys: () => {
+      const ids = new Set([secrets.keyId, ...secrets.keyIds])
+      return [...ids].map((id) => secrets.derive('access-tokens', 64, id))
+    },
     algorithm: configuration.jwtAlgorithm,
     accessTokenSeconds: configuration.accessTokenSeconds,
   })

@@ -678,7 +678,7 @@ function told({ sequence, lastValue, isCalled }: SequenceState): string {
 // ---- connections ---------------------------------------------------------------------------------------
 
 async function openSession(address: DatabaseAddress): Promise<pg.Client> {
-  const client = await connect(address, CONNECT_TIMEOUT_MS, false)
+  const client = await connect(address, CONNECT_TIMEOUT_MS, { isPipelined: false })
   await client.query(PLAIN_SESSION)
   return client
 }

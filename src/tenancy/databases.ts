@@ -15,10 +15,14 @@ export const MIGRATOR_ROLE = 'erp_migrator'
 export const RUNTIME_GROUP_ROLE = 'erp_tenant_runtime'
 const STATEMENT_TIMEOUT_MS = 60_000
 const CONNECT_TIMEOUT_MS = 10_000
+/** Whoever holds a lock across the server may be making a template or moving a database. */
+const LOCK_WAIT_MS = 600_000
 /** Locks are held over one connection while another works, by several workflows at once. */
 const ADMIN_CONNECTIONS = 8
 /** Key of the advisory lock under which server-wide objects are made: two starting processes take turns. */
 const SERVER_LOCK = 7_241_860_001
+
+const KEY_COMMENT = 'solution-erp key '
 
 const OBJECT_IN_USE = '55006'
 const DUPLICATE_DATABASE = '42P04'
@@ -28,29 +32,41 @@ const UNIQUE_VIOLATION = '23505'
 export class DatabaseServer {
   readonly admin: DatabaseAddress
   readonly #secrets: Secrets
+  /** The key that the password of this server's migrator is made from. */
+  #keyId: string
   readonly #connections = new ConnectionPools({
     connectionsMaximum: ADMIN_CONNECTIONS,
     connectionsPerDatabaseMaximum: ADMIN_CONNECTIONS,
     waitMs: STATEMENT_TIMEOUT_MS,
     idleMs: 10_000,
+    answerMs: LOCK_WAIT_MS,
   })
 
   constructor(admin: DatabaseAddress, secrets: Secrets) {
     this.admin = admin
     this.#secrets = secrets
+    this.#keyId = secrets.keyId
+  }
+
+  get keyId(): string {
+    return this.#keyId
   }
 
   /** The address of one database as the role that owns its objects. */
   migratorAddress(database: string): DatabaseAddress {
-    return { ...this.admin, database, user: MIGRATOR_ROLE, password: this.#migratorPassword() }
+    const renewed = async (): Promise<DatabaseAddress> => {
+      await this.recogniseKey()
+      return this.migratorAddress(database)
+    }
+    return { ...this.admin, database, user: MIGRATOR_ROLE, password: this.#migratorPassword(), renewed }
   }
 
   runtimeAddress(database: string, role: string, password: string): DatabaseAddress {
     return { ...this.admin, database, user: role, password }
   }
 
-  #migratorPassword(): string {
-    return this.#secrets.derive('migrator-password').toString('base64url')
+  #migratorPassword(keyId: string = this.#keyId): string {
+    return this.#secrets.derive('migrator-password', 32, keyId).toString('base64url')
   }
 
   /** Makes the server-wide roles, and shuts the public doors of the standard databases. */
@@ -59,33 +75,59 @@ export class DatabaseServer {
       this.withAdmin(async (client) => {
         await ensureRole(client, RUNTIME_GROUP_ROLE, 'NOLOGIN')
         await ensureRole(client, MIGRATOR_ROLE, 'LOGIN')
-        await this.#recogniseKey(client)
-        const verifier = scramVerifier(this.#migratorPassword(), this.#secrets.derive('migrator-salt', 16))
-        await client.query(`ALTER ROLE ${MIGRATOR_ROLE} PASSWORD ${literal(verifier)}`)
+        await this.#recognise(client)
+        await this.#setMigratorPassword(client, this.#keyId)
         await client.query(`GRANT ${MIGRATOR_ROLE} TO CURRENT_USER`)
         await closePublicDoors(client)
       }),
     )
   }
 
+  /** Changes the migrator over to another of our keys; processes that know both follow (see `renewed`). */
+  async changeKey(keyId: string): Promise<void> {
+    await this.withLock(SERVER_LOCK, () =>
+      this.withAdmin(async (client) => {
+        await this.#recognise(client) // never from a key that is none of ours
+        await this.#setMigratorPassword(client, keyId)
+      }),
+    )
+  }
+
+  /** Another process may have changed the key. */
+  async recogniseKey(): Promise<void> {
+    await this.withAdmin((client) => this.#recognise(client))
+  }
+
+  /** The password and the name of its key change in one transaction. */
+  async #setMigratorPassword(client: pg.Client, keyId: string): Promise<void> {
+    const salt = this.#secrets.derive('migrator-salt', 16, keyId)
+    const verifier = scramVerifier(this.#migratorPassword(keyId), salt)
+    await client.query(
+      `ALTER ROLE ${MIGRATOR_ROLE} PASSWORD ${literal(verifier)};
+       COMMENT ON ROLE ${MIGRATOR_ROLE} IS ${literal(`${KEY_COMMENT}${keyId}`)}`,
+    )
+    this.#keyId = keyId
+  }
+
   /**
-   * The server remembers which SECRET_KEY its roles' passwords come from. Another one is refused before it
-   * changes anything: it would lock out every running process and could read no tenant's password.
+   * The server remembers which SECRET_KEY its roles' passwords come from, and that one is used, be it an
+   * earlier one of ours: processes that know no other may still be running. A key that is none of ours is
+   * refused before anything is changed: we would lock out every running process and could read no password.
    */
-  async #recogniseKey(client: pg.Client): Promise<void> {
+  async #recognise(client: pg.Client): Promise<void> {
     const { rows } = await client.query<{ comment: string | null }>(
       `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1`,
       [MIGRATOR_ROLE],
     )
-    const known = rows[0]?.comment ?? null
-    const ours = `solution-erp key ${this.#secrets.keyId}`
-    if (known === ours) return
-    if (known !== null) {
+    const comment = rows[0]?.comment ?? null
+    if (comment === null) return
+    const known = comment.startsWith(KEY_COMMENT) ? comment.slice(KEY_COMMENT.length) : ''
+    if (!this.#secrets.knows(known)) {
       throw new Error(
-        `SECRET_KEY is not the one this PostgreSQL server was set up with (${known}, not ${ours})`,
+        `SECRET_KEY is not the one this PostgreSQL server was set up with (${comment}, not ${KEY_COMMENT}${this.#secrets.keyIds.join(' or ')})`,
       )
     }
-    await client.query(`COMMENT ON ROLE ${MIGRATOR_ROLE} IS ${literal(ours)}`)
+    this.#keyId = known
   }
 
   /** One process at a time, across the server. */

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Problem } from '../kernel/problem.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../testing/product.ts'
+import { startNetwork, type Network } from '../testing/network.ts'
 import { withClient } from './databases.ts'
 import type { TenantLocation } from './gate.ts'
 import { platformSql, tenantSql, type Actor, type TenantRead, type TenantTx } from './handles.ts'
@@ -152,6 +153,68 @@ describe("the database's weather", () => {
     })
     await expect(work).rejects.toMatchObject(unavailable)
     expect(await legalName()).toBe('audited')
+  })
+
+  describe('a connection found dead', () => {
+    let network: Network
+    let away: TenantLocation
+    beforeAll(async () => {
+      const address = await location.address()
+      network = await startNetwork(address)
+      away = {
+        ...location,
+        tenantId: 'behind a network',
+        address: () => Promise.resolve({ ...address, port: network.port }),
+      }
+    })
+    afterAll(() => network.close())
+    let runs = 0
+    const change = (name: string, between: () => void = () => {}): Promise<void> =>
+      product.gate.writeTenant(away, tenant.companyId, actor, async (tx) => {
+        runs++
+        await tx.rows(sql`SELECT 1`.compile(tenantSql))
+        between()
+        await tx.run(rename(name))
+      })
+
+    test('when the transaction opens is replaced, and nobody notices', async () => {
+      await change('before')
+      runs = 0
+      network.cut() // we have not heard of it yet when the next one asks
+      await change('after')
+      expect([await legalName(), runs]).toEqual(['after', 2])
+    })
+
+    test('control: one that is cut in the middle is 503, and its work is not done again', async () => {
+      runs = 0
+      await expect(change('lost', () => network.cut())).rejects.toMatchObject(unavailable)
+      expect([await legalName(), runs]).toEqual(['after', 1])
+      await change('audited')
+    })
+
+    test('control: so is one whose commit got no answer, since it may have happened', async () => {
+      runs = 0
+      let committing: Promise<void> | undefined
+      const heard = new Promise<void>((resolve) => {
+        committing = product.gate.writeTenant(away, tenant.companyId, actor, async (tx) => {
+          runs++
+          await tx.run(rename('audited'))
+          setTimeout(() => resolve(network.cut()), 0)
+        })
+      })
+      const outcome = await committing!.then(() => 200, (error: Problem) => error.status) // prettier-ignore
+      await heard
+      expect([runs, [200, 503].includes(outcome)]).toEqual([1, true])
+    })
+
+    test('that says nothing at all is given up', async () => {
+      await change('audited')
+      network.silence()
+      const startedAt = Date.now()
+      await expect(change('never')).rejects.toMatchObject(unavailable)
+      expect(Date.now() - startedAt).toBeLessThan(10_000)
+      expect(await legalName()).toBe('audited')
+    })
   })
 
   test('a statement over its time limit is 503, and the connection stays good', async () => {

@@ -2,9 +2,11 @@
  * The gate: sole minter of handles. It finds the tenant's database, opens a transaction that knows who
  * acts and in which company, and commits or rolls back. Nothing else in the house opens a transaction.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
 import { Problem, problems } from '../kernel/problem.ts'
 import { literal } from './sql-text.ts'
-import { isConnectionLoss, type ConnectionPools, type DatabaseAddress } from './pools.ts'
+import { isConnectionLoss, pauseBeforeTryMs, type ConnectionPools, type DatabaseAddress } from './pools.ts'
 import {
   Transaction,
   type Actor,
@@ -34,6 +36,7 @@ export interface GateOptions {
 type Mode = 'READ ONLY' | 'READ WRITE'
 
 const PLATFORM = 'platform'
+const OPENING_ANSWER_MS = 5_000
 /**
  * Writers plan a statement once a connection (their statements look rows up by key; planning each anew took
  * a tenth of a posting) and never scan a table from end to end: a plan made while a new tenant's tables were
@@ -81,6 +84,11 @@ export class Gate {
     return this.#options.tenantPools.close(tenantId)
   }
 
+  /** Opens the tenant's connections anew, e.g. because its password was changed; nobody notices. */
+  renewTenant(tenantId: string): Promise<void> {
+    return this.#options.tenantPools.renew(tenantId)
+  }
+
   #inTenant<Result>(
     mode: Mode,
     location: TenantLocation,
@@ -115,6 +123,11 @@ export class Gate {
     )
   }
 
+  /**
+   * A transaction that could not be opened, because the connection it was given was dead, is tried again on
+   * another one until the time to wait for a connection is up. Nothing of it can have happened: its first
+   * statement failed, and everything else travelled behind that one.
+   */
   async #transact<Result>(
     mode: Mode,
     pools: ConnectionPools,
@@ -124,22 +137,42 @@ export class Gate {
     scope: TenantScope | null,
     work: Work<Result>,
   ): Promise<Result> {
-    const client = await pools.acquire(key, address)
-    const transaction = new Transaction(client, actor, scope, this.#usePreparedStatements)
+    const deadline = Date.now() + pools.waitMs
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const client = await pools.acquire(key, address)
+        const transaction = new Transaction(client, actor, scope, this.#usePreparedStatements)
+        return await this.#carryOut(mode, pools, client, transaction, work)
+      } catch (error) {
+        const pauseMs = pauseBeforeTryMs(attempt)
+        if (!(error instanceof NotOpened) || Date.now() + pauseMs >= deadline) throw translated(error)
+        await sleep(pauseMs)
+      }
+    }
+  }
+
+  async #carryOut<Result>(
+    mode: Mode,
+    pools: ConnectionPools,
+    client: pg.Client,
+    transaction: Transaction,
+    work: Work<Result>,
+  ): Promise<Result> {
     let isBroken = false
     let closing: Promise<boolean> | undefined
+    // Not awaited: the first statements of the work travel behind this one in the same packet.
+    const opened = transaction.begin(opening(mode, transaction.actor, transaction.scope), OPENING_ANSWER_MS)
     try {
-      // Not awaited: the first statements of the work travel behind this one in the same packet.
-      const opened = transaction.begin(opening(mode, actor, scope))
-      const result = await work(transaction)
+      const result = await work(transaction as Transaction & TenantTx)
       await opened
       closing = transaction.commit()
       // Nothing hangs on the end of a transaction that only read: the answer need not wait for it.
       if (mode === 'READ WRITE') isBroken = await closing
       return result
     } catch (error) {
-      isBroken = isConnectionLoss(error) || (await transaction.rollBack())
-      throw translated(error)
+      const lostAtOpening = await opened.then(() => undefined, (reason: unknown) => isConnectionLoss(reason) && reason) // prettier-ignore
+      isBroken = Boolean(lostAtOpening) || isConnectionLoss(error) || (await transaction.rollBack())
+      throw lostAtOpening ? new NotOpened(lostAtOpening) : error
     } finally {
       if (mode === 'READ ONLY' && closing) {
         void closing.catch(() => true).then((broken) => pools.release(client, broken))
@@ -147,6 +180,13 @@ export class Gate {
         pools.release(client, isBroken)
       }
     }
+  }
+}
+
+/** The connection was lost before the transaction began on it. */
+class NotOpened extends Error {
+  constructor(cause: unknown) {
+    super('The transaction could not be opened', { cause })
   }
 }
 
@@ -172,7 +212,8 @@ function opening(mode: Mode, actor: Actor, scope: TenantScope | null): string {
 type Work<Result> = (tx: Transaction & TenantTx) => Promise<Result>
 
 /** Lost connections and overload are the database's weather, not our failure: 503, try again. */
-function translated(error: unknown): unknown {
+function translated(failure: unknown): unknown {
+  const error = failure instanceof NotOpened ? failure.cause : failure
   if (error instanceof Problem) return error
   const { code } = error as { code?: string }
   const passing =

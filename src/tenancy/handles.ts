@@ -97,6 +97,7 @@ export class Transaction implements Writing {
   readonly tenantId: string
   readonly tenantCode: string
   readonly companyId: string | null
+  readonly scope: TenantScope | null
   readonly #client: pg.Client
   readonly #usePreparedStatements: boolean
   readonly #unawaited: Promise<unknown>[] = []
@@ -107,6 +108,7 @@ export class Transaction implements Writing {
     this.#client = client
     this.#usePreparedStatements = usePreparedStatements
     this.actor = actor
+    this.scope = scope
     this.tenantId = scope?.tenantId ?? ''
     this.tenantCode = scope?.tenantCode ?? ''
     this.companyId = scope?.companyId ?? null
@@ -143,8 +145,9 @@ export class Transaction implements Writing {
 
   // ---- for the gate alone ------------------------------------------------------------------------------
 
-  begin(text: string): Promise<unknown> {
-    const begun = this.#send({ text })
+  /** A connection that says nothing for so long is dead, though nobody told us. */
+  begin(text: string, answerMs: number): Promise<unknown> {
+    const begun = this.#send({ text, query_timeout: answerMs })
     begun.catch(() => {}) // told by whatever came behind it, or by the gate awaiting it
     return begun
   }
@@ -172,7 +175,7 @@ export class Transaction implements Writing {
     }
   }
 
-  #send(query: pg.QueryConfig): Promise<pg.QueryResult> {
+  #send(query: pg.QueryConfig & { query_timeout?: number }): Promise<pg.QueryResult> {
     if (this.#ended) return Promise.reject(new Error('This transaction has ended; its handle is of no use'))
     this.#gather()
     return this.#client.query(query)

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { runner } from 'node-pg-migrate'
-import type { DatabaseAddress } from './pools.ts'
+import { clientConfig, type DatabaseAddress } from './pools.ts'
 import { withClient } from './databases.ts'
 
 export type MigrationSet = 'platform' | 'tenant'
@@ -72,7 +72,7 @@ async function run(
 ): Promise<MigrationOutcome> {
   const silent = (): void => {}
   const applied = await runner({
-    databaseUrl: { ...address, ...(address.ssl === undefined ? {} : { ssl: address.ssl }) },
+    databaseUrl: clientConfig(address),
     dir: FOLDERS[set].map((pattern) => join(ROOT, pattern)),
     useGlob: true,
     direction,

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Problem } from '../kernel/problem.ts'
+import { startNetwork } from '../testing/network.ts'
 import { eventually } from '../testing/process.ts'
 import { addressOf, withClient } from './databases.ts'
 import { ConnectionPools, isConnectionLoss, type DatabaseAddress, type PoolLimits } from './pools.ts'
@@ -281,6 +283,158 @@ describe('broken connections', () => {
     ['42501', false],
   ])('error %s is a lost connection: %s', (code, expected) => {
     expect(isConnectionLoss(Object.assign(new Error('x'), { code }))).toBe(expected)
+  })
+})
+
+describe('opening', () => {
+  test('is tried again until the server is there', async () => {
+    const gone = await startNetwork(admin)
+    await gone.close()
+    const pools = makePools({ waitMs: 5_000 })
+    const address = { ...admin, database: names[0] ?? '', port: gone.port }
+    const waiting = pools.acquire('late', () => Promise.resolve(address))
+    await sleep(300)
+    const network = await startNetwork(admin, gone.port)
+    const client = await waiting
+    held.push(client)
+    expect(await nameOf(client)).toBe(names[0])
+    await network.close()
+  })
+
+  test('control: of a server that stays away ends within the time to wait', async () => {
+    const pools = makePools({ waitMs: 400 })
+    const startedAt = Date.now()
+    await refusal(pools.acquire('gone', () => Promise.resolve({ ...admin, port: 1 })))
+    expect(Date.now() - startedAt).toBeGreaterThan(100)
+    expect(Date.now() - startedAt).toBeLessThan(1_500)
+  })
+
+  test('of a server that says nothing holds up one request at a time, and no room of others', async () => {
+    const network = await startNetwork(admin)
+    network.silence()
+    const pools = makePools({ waitMs: 500 })
+    const silent = { ...admin, database: names[0] ?? '', port: network.port }
+    const ask = (key: string): Promise<Problem> => refusal(pools.acquire(key, () => Promise.resolve(silent)))
+    await ask('first') // finds out
+    const startedAt = Date.now()
+    const second = ask('second')
+    await Promise.all(['third', 'fourth', 'fifth', 'sixth'].map(ask))
+    expect(Date.now() - startedAt).toBeLessThan(300)
+    expect(pools.figures().connections).toBe(1)
+    const other = await acquire(pools, 1)
+    expect(await nameOf(other)).toBe(names[1])
+    await second
+    await network.close()
+  })
+
+  test('asks again for an address whose password is refused, once', async () => {
+    let asked = 0
+    const renewed = async (): Promise<DatabaseAddress> => {
+      asked++
+      return { ...admin, database: names[0] ?? '' }
+    }
+    const stale = { ...admin, database: names[0] ?? '', password: 'of-yesterday' }
+    const pools = makePools()
+    const client = await pools.acquire('stale', () => Promise.resolve({ ...stale, renewed }))
+    held.push(client)
+    expect([await nameOf(client), asked]).toEqual([names[0], 1])
+    const still = async (): Promise<DatabaseAddress> => {
+      asked++
+      return { ...stale, renewed: still }
+    }
+    await expect(pools.acquire('wrong', () => Promise.resolve({ ...stale, renewed: still }))).rejects.toMatchObject({ code: '28P01' }) // prettier-ignore
+    expect(asked).toBe(2)
+    // Control: an address that nobody can renew is refused as it is.
+    await expect(pools.acquire('plain', () => Promise.resolve(stale))).rejects.toMatchObject({
+      code: '28P01',
+    })
+  })
+})
+
+describe('opening anew', () => {
+  test('gives everybody fresh connections and turns nobody away', async () => {
+    const pools = makePools({ connectionsPerDatabaseMaximum: 2 })
+    const [busy, idle] = await Promise.all([acquire(pools, 0), acquire(pools, 0)])
+    const waiting = [acquire(pools, 0), acquire(pools, 0)]
+    const before = await Promise.all([processOf(busy), processOf(idle)])
+    pools.release(idle, false) // one of the two who wait gets the connection of before
+    const first = await waiting[0]!
+    expect(first).toBe(idle)
+    await pools.renew('db0')
+    const second = await waiting[1]!
+    expect(before).not.toContain(await processOf(second))
+    for (const client of [busy, first, second]) pools.release(client, false)
+    const after = await Promise.all([acquire(pools, 0), acquire(pools, 0)])
+    for (const client of after) expect(before).not.toContain(await processOf(client))
+    expect(pools.figures().connections).toBe(2)
+  })
+
+  test('with the ceiling reached serves those who wait when the old ones come back', async () => {
+    const pools = makePools({ connectionsMaximum: 1 })
+    const old = await acquire(pools, 0)
+    const waiting = acquire(pools, 0)
+    await pools.renew('db0')
+    pools.release(old, false)
+    expect(await waiting).not.toBe(old)
+    expect(await nameOf(await waiting)).toBe(names[0])
+  })
+})
+
+describe('whatever happens in whatever order', () => {
+  /** Requests for databases by chance, some broken, some ended by the server, pools closed and renewed between. */
+  async function strangers(steps: readonly Step[], keyOf: (database: number) => string): Promise<number> {
+    const pools = makePools({ waitMs: 20_000 })
+    let wrong = 0
+    await Promise.all(
+      steps.map(async ({ afterMs, what, database }) => {
+        await sleep(afterMs)
+        const key = keyOf(database)
+        if (what === 'close') return pools.close(key)
+        if (what === 'renew') return pools.renew(key)
+        const client = await pools.acquire(key, addressOfDatabase(database)).catch(() => undefined) // closed meanwhile
+        if (!client) return
+        held.push(client)
+        try {
+          if ((await nameOf(client)) !== names[database]) wrong++
+          if (what === 'end') await client.query('SELECT pg_terminate_backend(pg_backend_pid())')
+          if (what === 'hold') await client.query('SELECT pg_sleep(0.003)')
+          pools.release(client, what === 'break')
+        } catch {
+          pools.release(client, true)
+        }
+      }),
+    )
+    await pools.closeAll()
+    expect(pools.figures()).toEqual({ databases: 0, connections: 0, idle: 0, waiting: 0 })
+    return wrong
+  }
+
+  interface Step {
+    afterMs: number
+    what: string
+    database: number
+  }
+  const steps = fc.array(
+    fc.record({
+      afterMs: fc.nat(40),
+      what: fc.constantFrom('use', 'use', 'use', 'hold', 'break', 'end', 'close', 'renew'),
+      database: fc.nat(5),
+    }),
+    { minLength: 10, maxLength: 60 },
+  )
+
+  test('nobody is given the connection of another database', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, async (chosen) => {
+        expect(await strangers(chosen, (database) => `db${database}`)).toBe(0)
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  test('control: two databases under one key are found out', async () => {
+    const chosen = Array.from({ length: 20 }, (_, index) => ({ afterMs: index, what: 'use', database: index % 2 })) // prettier-ignore
+    expect(await strangers(chosen, () => 'one key')).toBeGreaterThan(0)
   })
 })
 

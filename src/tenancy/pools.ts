@@ -36,6 +36,8 @@ export interface DatabaseAddress {
   readonly user: string
   readonly password: string
   readonly ssl: pg.ClientConfig['ssl']
+  /** Asked once when the password is refused: it may have been changed since the address was found out. */
+  readonly renewed?: () => Promise<DatabaseAddress>
 }
 
 export interface PoolLimits {
@@ -44,6 +46,8 @@ export interface PoolLimits {
   readonly waitMs: number
   readonly waitersPerDatabaseMaximum?: number
   readonly idleMs?: number
+  /** A statement that is not answered by then is on a connection that is dead, and takes it along. */
+  readonly answerMs?: number
 }
 
 export interface PoolFigures {
@@ -67,21 +71,30 @@ interface Pool {
   connections: number
 }
 
-const OPENING_ATTEMPTS = 3
+const OPENING_PAUSE_MS = 25
+const OPENING_PAUSE_MAXIMUM_MS = 400
+/** A little longer than a tenant's statement may take (see createRuntimeRole): the server's own limit speaks first. */
+const ANSWER_MS = 35_000
 
 export class ConnectionPools {
   readonly #limits: Required<PoolLimits>
   readonly #pools = new Map<string, Pool>()
   /** Which pool a connection counts for; a pool that was closed is not the one opened under its name since. */
   readonly #owners = new Map<pg.Client, Pool>()
+  /** Servers that did not answer in time, and how many are trying them again; cleared by the first answer. */
+  readonly #away = new Map<string, number>()
   readonly #sweeper: NodeJS.Timeout
   #connections = 0
   #closed = false
 
   constructor(limits: PoolLimits) {
-    this.#limits = { waitersPerDatabaseMaximum: 500, idleMs: 30_000, ...limits }
+    this.#limits = { waitersPerDatabaseMaximum: 500, idleMs: 30_000, answerMs: ANSWER_MS, ...limits }
     this.#sweeper = setInterval(() => this.#closeIdle(), 5_000)
     this.#sweeper.unref()
+  }
+
+  get waitMs(): number {
+    return this.#limits.waitMs
   }
 
   async acquire(key: string, address: () => Promise<DatabaseAddress>): Promise<pg.Client> {
@@ -137,8 +150,18 @@ export class ConnectionPools {
       clearTimeout(waiter.timer)
       waiter.reject(unavailable('the database was closed'))
     }
-    const idle = pool.idle.splice(0)
-    await Promise.all(idle.map(({ client }) => this.#discard(pool, client)))
+    await this.#closeIdleOf(pool)
+  }
+
+  /**
+   * Connections opened so far serve nobody new; those who wait get fresh ones. For a tenant whose password was
+   * changed: nothing that was let in with the old one stays for long, and nobody is turned away.
+   */
+  async renew(key: string): Promise<void> {
+    const pool = this.#pools.get(key)
+    if (!pool) return
+    this.#pools.set(key, { ...pool, idle: [], waiters: pool.waiters.splice(0), connections: 0 })
+    await this.#closeIdleOf(pool)
   }
 
   async closeAll(): Promise<void> {
@@ -191,6 +214,12 @@ export class ConnectionPools {
       return true
     }
     return false
+  }
+
+  async #closeIdleOf(pool: Pool): Promise<void> {
+    const closing = pool.idle.splice(0).map(({ client }) => this.#discard(pool, client))
+    for (let freed = 0; freed < Math.max(closing.length, 1); freed++) this.#serveWaiters()
+    await Promise.all(closing)
   }
 
   #discard(pool: Pool, client: pg.Client): Promise<void> {
@@ -246,7 +275,7 @@ export class ConnectionPools {
 
   async #open(pool: Pool): Promise<pg.Client> {
     try {
-      const client = await connect(await pool.address(), this.#limits.waitMs)
+      const client = await this.#reach(await pool.address())
       this.#owners.set(client, pool)
       client.once('end', () => this.#lost(pool, client))
       return client
@@ -255,6 +284,28 @@ export class ConnectionPools {
       pool.connections--
       this.#forgetEmpty(pool)
       this.#serveWaiters()
+      throw error
+    }
+  }
+
+  /**
+   * A server that is away is tried by one at a time, the others are told at once: waiting for it they would
+   * hold the room that tenants of other servers need.
+   */
+  async #reach(address: DatabaseAddress): Promise<pg.Client> {
+    const server = `${address.host}:${address.port}`
+    const triedBy = this.#away.get(server)
+    if (triedBy !== undefined) {
+      if (triedBy > 0) throw unavailable('the database does not answer')
+      this.#away.set(server, triedBy + 1)
+    }
+    try {
+      const client = await connect(address, this.#limits.waitMs, { answerMs: this.#limits.answerMs })
+      this.#away.delete(server)
+      return client
+    } catch (error) {
+      if (error instanceof Problem && isAway(error.cause)) this.#away.set(server, 0)
+      else this.#away.delete(server) // it answered, if only to refuse
       throw error
     }
   }
@@ -271,20 +322,25 @@ export class ConnectionPools {
 }
 
 /**
- * A server that is starting or briefly away is tried again with growing pauses, then answered 503. Streams
- * (COPY) need a connection that is not pipelined.
+ * A server that is starting or briefly away is tried again with growing pauses until the time is up, then
+ * answered 503. `answerMs`: see PoolLimits. Streams (COPY) need a connection that is not pipelined.
  */
 export async function connect(
   address: DatabaseAddress,
   timeoutMs: number,
-  isPipelined = true,
+  options: { answerMs?: number; isPipelined?: boolean } = {},
 ): Promise<pg.Client> {
+  const deadline = Date.now() + timeoutMs
+  let current = address
+  let isRenewed = false
   for (let attempt = 1; ; attempt++) {
+    const { renewed, ...where } = current
     const client = new pg.Client({
-      ...address,
+      ...where,
       types,
-      pipeline: isPipelined,
-      connectionTimeoutMillis: timeoutMs,
+      pipeline: options.isPipelined ?? true,
+      connectionTimeoutMillis: Math.max(deadline - Date.now(), 1),
+      ...(options.answerMs === undefined ? {} : { query_timeout: options.answerMs }),
       keepAlive: true,
     } as pg.ClientConfig)
     // A connection lost while idle must not end the process; its pool hears of it by 'end'.
@@ -294,23 +350,60 @@ export async function connect(
       return client
     } catch (error) {
       await client.end().catch(() => {})
+      if (renewed && !isRenewed && isPasswordRefused(error)) {
+        isRenewed = true
+        current = await renewed()
+        continue
+      }
       if (!isConnectionLoss(error)) throw error
-      if (attempt >= OPENING_ATTEMPTS) throw unavailable('the database does not answer', error)
-      await sleep(50 * 4 ** (attempt - 1))
+      const pauseMs = pauseBeforeTryMs(attempt)
+      if (Date.now() + pauseMs >= deadline) throw unavailable('the database does not answer', error)
+      await sleep(pauseMs)
     }
   }
 }
 
+/** Doubled each time, up to a bound; by chance up to half shorter, so that those who wait do not come all at once. */
+export function pauseBeforeTryMs(attempt: number): number {
+  const longest = Math.min(OPENING_PAUSE_MS * 2 ** attempt, OPENING_PAUSE_MAXIMUM_MS)
+  return longest * (1 - Math.random() / 2)
+}
+
+/** For what makes its own connections with `pg`: asks for the password each time one is opened. */
+export function clientConfig({ renewed, ...address }: DatabaseAddress): pg.ClientConfig {
+  const password = renewed ? async () => (await renewed()).password : address.password
+  return { ...address, password, keepAlive: true } as pg.ClientConfig
+}
+
+const UNREACHABLE_CODES = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN',
+]) // prettier-ignore
 const CONNECTION_LOSS_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH',
-  '57P01', '57P02', '57P03', '08000', '08001', '08003', '08004', '08006', '53300',
+  // 08P01: a pooler's word for whatever keeps it from serving.
+  '57P01', '57P02', '57P03', '08000', '08001', '08003', '08004', '08006', '08P01', '53300',
 ]) // prettier-ignore
 
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined && CONNECTION_LOSS_CODES.has(code)) return true
-  return /Connection terminated|timeout expired|not queryable|Connection ended/.test(error.message)
+  return isAway(error) || (code !== undefined && CONNECTION_LOSS_CODES.has(code))
+}
+
+/** Nobody answers there: no word came back from a PostgreSQL, other than that it is starting or stopping. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== undefined && (UNREACHABLE_CODES.has(code) || code === '57P03')) return true
+  return /Connection terminated|timeout expired|read timeout|not queryable|Connection ended/.test(
+    error.message,
+  )
+}
+
+/** By PostgreSQL, or by a pooler in its own words. */
+function isPasswordRefused(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string }
+  if (code === '28P01' || code === '28000') return true
+  return code === '08P01' && /authentication failed|no such user/.test(message ?? '')
 }
 
 function unavailable(reason: string, cause?: unknown): Problem {

@@ -38,6 +38,35 @@ describe('sealing', () => {
   })
 })
 
+describe('an earlier master key', () => {
+  const [before, after] = [
+    'the-key-of-before-0123456789-0123456789',
+    'the-key-of-after-9876543210-9876543210',
+  ]
+  const old = new Secrets(before)
+  const both = new Secrets(after, [before])
+
+  test('still opens what it sealed; the new one seals', () => {
+    const sealed = old.seal('secret', 'c')
+    expect(both.open(sealed, 'c')).toBe('secret')
+    expect(both.keyId).toBe(new Secrets(after).keyId)
+    expect(new Secrets(after).open(both.seal('anew', 'c'), 'c')).toBe('anew')
+    // Control: without the earlier key it stays shut.
+    expect(() => new Secrets(after).open(sealed, 'c')).toThrow(/Sealed with key/)
+  })
+
+  test('goes on sealing as long as it is told to, for processes that know no other', () => {
+    const side = new Secrets(after, [before])
+    side.use(old.keyId)
+    expect(old.open(side.seal('shared', 'c'), 'c')).toBe('shared')
+    expect(side.derive('x')).toEqual(old.derive('x'))
+    side.use(side.newestKeyId)
+    expect(() => old.open(side.seal('shared', 'c'), 'c')).toThrow()
+    expect(side.derive('x', 32, old.keyId)).toEqual(old.derive('x'))
+    expect(() => side.use('00000000')).toThrow()
+  })
+})
+
 test('every purpose has a key of its own, the same at every start', () => {
   const again = new Secrets('a-master-key-of-more-than-32-characters')
   const keys = ['access-tokens', 'migrator-password', 'migrator-salt', 'seal'].map((purpose) =>

@@ -1,7 +1,7 @@
 /**
  * Keys derived from SECRET_KEY, one per purpose, so that no two uses share key material (HKDF, RFC 5869),
- * and encryption at rest with AES-256-GCM. A sealed text names the key it was sealed with, so that the
- * master key can be rotated.
+ * and encryption at rest with AES-256-GCM. A sealed text names the key it was sealed with: earlier master
+ * keys (SECRET_KEY_PREVIOUS) still open theirs until everything is sealed anew (docs/adr/0015).
  */
 import {
   createCipheriv,
@@ -14,42 +14,83 @@ import {
 } from 'node:crypto'
 
 export class Secrets {
-  /** Names the key without telling it. */
-  readonly keyId: string
-  readonly #sealingKey: Buffer
-  readonly #secretKey: string
+  /** Of SECRET_KEY; the one that seals once the product has been told to use it. */
+  readonly newestKeyId: string
+  readonly #keys = new Map<string, { secretKey: string; sealingKey: Buffer }>()
+  #keyId: string
 
-  constructor(secretKey: string) {
-    this.#secretKey = secretKey
-    this.#sealingKey = this.derive('seal')
-    this.keyId = createHash('sha256').update(this.derive('key-id')).digest('hex').slice(0, 8)
+  /** `previousKeys` open what they sealed, and are used until the server they belong to changes over. */
+  constructor(secretKey: string, previousKeys: readonly string[] = []) {
+    for (const key of [secretKey, ...previousKeys]) {
+      const id = createHash('sha256')
+        .update(derived(key, 'key-id', 32))
+        .digest('hex')
+        .slice(0, 8)
+      this.#keys.set(id, { secretKey: key, sealingKey: derived(key, 'seal', 32) })
+    }
+    this.newestKeyId = this.keyIds[0] ?? ''
+    this.#keyId = this.newestKeyId
   }
 
-  derive(purpose: string, bytes = 32): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#secretKey, 'solution-erp', purpose, bytes))
+  /** Names the key that seals now, without telling it. */
+  get keyId(): string {
+    return this.#keyId
+  }
+
+  /** All that open; the newest first. */
+  get keyIds(): readonly string[] {
+    return [...this.#keys.keys()]
+  }
+
+  knows(keyId: string): boolean {
+    return this.#keys.has(keyId)
+  }
+
+  /** From now on this key seals and derives. */
+  use(keyId: string): void {
+    this.#key(keyId)
+    this.#keyId = keyId
+  }
+
+  derive(purpose: string, bytes = 32, keyId: string = this.#keyId): Buffer {
+    return derived(this.#key(keyId).secretKey, purpose, bytes)
   }
 
   /** `context` (e.g. the tenant's id) is authenticated: a sealed text moved to another row does not open. */
   seal(plain: string, context: string): string {
     const nonce = randomBytes(12)
-    const cipher = createCipheriv('aes-256-gcm', this.#sealingKey, nonce)
+    const cipher = createCipheriv('aes-256-gcm', this.#key(this.#keyId).sealingKey, nonce)
     cipher.setAAD(Buffer.from(context))
     const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
-    return ['v1', this.keyId, Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url')].join(
-      '.',
-    )
+    return [
+      VERSION,
+      this.#keyId,
+      Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString('base64url'),
+    ].join('.')
   }
 
   open(sealed: string, context: string): string {
     const [version, keyId, payload] = sealed.split('.')
-    if (version !== 'v1' || payload === undefined) throw new Error('This is no sealed text')
-    if (keyId !== this.keyId) throw new Error(`Sealed with key ${keyId}, but SECRET_KEY is key ${this.keyId}`)
+    if (version !== VERSION || keyId === undefined || payload === undefined)
+      throw new Error('This is no sealed text')
     const bytes = Buffer.from(payload, 'base64url')
-    const decipher = createDecipheriv('aes-256-gcm', this.#sealingKey, bytes.subarray(0, 12))
+    const decipher = createDecipheriv('aes-256-gcm', this.#key(keyId).sealingKey, bytes.subarray(0, 12))
     decipher.setAAD(Buffer.from(context))
     decipher.setAuthTag(bytes.subarray(12, 28))
     return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
   }
+
+  #key(keyId: string): { secretKey: string; sealingKey: Buffer } {
+    const key = this.#keys.get(keyId)
+    if (!key) throw new Error(`Sealed with key ${keyId}, but SECRET_KEY is ${this.keyIds.join(', before ')}`)
+    return key
+  }
+}
+
+const VERSION = 'v1'
+
+function derived(secretKey: string, purpose: string, bytes: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secretKey, 'solution-erp', purpose, bytes))
 }
 
 /**
