@@ -66,6 +66,7 @@ describe('in production', () => {
     ['SECRET_KEY', { SECRET_KEY: 'short' }],
     ['SECRET_KEY', { SECRET_KEY: 'x'.repeat(64) }],
     ['SECRET_KEY', { SECRET_KEY: 'abab'.repeat(10) }],
+    ['SECRET_KEY_PREVIOUS', { SECRET_KEY_PREVIOUS: `${'k'.repeat(40)}, short` }],
     ['DB_SSL_MODE', { DB_SSL_MODE: undefined }],
     ['DB_SSL_MODE', { DB_SSL_MODE: 'disable' }],
     ['CORS_ORIGINS', { CORS_ORIGINS: '*' }],

@@ -72,6 +72,8 @@ beforeAll(async () => {
     OPERATOR_EMAIL: OPERATOR.email,
     OPERATOR_PASSWORD: OPERATOR.password,
     READY_DATABASES: '0',
+    // A server that waits longer hides most kills of its database from the clients, which are to be hurt here.
+    CONNECTION_WAIT_MS: '100',
   }
   server = await startProcess(environment)
   const operator = await signInAsOperator(new Client(server.url))
