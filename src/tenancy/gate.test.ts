@@ -1,4 +1,5 @@
 /** The gate against a real tenant: what a handle may do, what a transaction leaves, what weather becomes. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Problem } from '../kernel/problem.ts'
@@ -115,6 +116,33 @@ describe('a handle', () => {
     ).rejects.toMatchObject({ code: '25006' })
     // Control: the same statement, through a handle that writes, is no matter of the transaction's mode.
     await write((tx) => tx.rows(sql.raw('SELECT * FROM core.role FOR UPDATE').compile(tenantSql)))
+  })
+
+  test('a reader is committed with the next one on its connection, or alone within a moment', async () => {
+    const waiting = async (): Promise<number> => {
+      const [row] = await product.server.withAdmin((client) =>
+        client
+          .query<{ count: number }>(
+            `SELECT count(*)::int AS count FROM pg_stat_activity
+             WHERE datname = $1 AND state LIKE 'idle in transaction%'`,
+            [`erp_tenant_${location.tenantCode.toLowerCase()}`],
+          )
+          .then(({ rows }) => rows),
+      )
+      return row?.count ?? -1
+    }
+    // Control: one that is still open is seen.
+    await read(async (tx) => {
+      await tx.rows(sql`SELECT 1`.compile(tenantSql))
+      expect(await waiting()).toBe(1)
+    })
+    await sleep(50)
+    expect(await waiting()).toBe(0)
+    // Each sees what was committed before it began, though they share a connection.
+    for (const name of ['first', 'second', 'audited']) {
+      await write((tx) => tx.run(rename(name)))
+      expect(await legalName()).toBe(name)
+    }
   })
 
   test('is of no use when its transaction is over', async () => {

@@ -152,15 +152,18 @@ export class Transaction implements Writing {
     return begun
   }
 
-  /** Whether the connection is of no more use. After this the handle refuses. */
-  async commit(): Promise<boolean> {
+  /** After this the handle refuses; ending the transaction is the gate's business. */
+  leave(): void {
+    this.#ended = true
+  }
+
+  async commit(): Promise<void> {
     const committed = this.#send({ text: 'COMMIT' })
     this.#ended = true
     committed.catch(() => {}) // what failed before it has the better reason
     await Promise.all(this.#unawaited)
     const { command } = await committed
     if (command !== 'COMMIT') throw new Error('A statement had failed unnoticed: PostgreSQL rolled back')
-    return false
   }
 
   /** Whether the connection is of no more use. */
