@@ -118,6 +118,11 @@ export class DatabaseSnapshot {
     }
   }
 
+  /** How many parts can be read at the same time. */
+  get connections(): number {
+    return this.#lanes.count
+  }
+
   /** The parts to read, larger tables first and torn into as many parts as there are connections. */
   parts(): TablePart[] {
     const bySize = this.tables.toSorted((one, other) => other.sizeBytes - one.sizeBytes)
