@@ -128,6 +128,10 @@ export class ServedProduct {
     this.#child = child
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   stop(): Promise<void> {
     return ended(this.#child)
   }
