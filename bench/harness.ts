@@ -260,6 +260,18 @@ export async function interleaved(
   return { ours: median(oursAll), floor: median(floorAll) }
 }
 
+/** Both per second: the more of ours beside the floor's, the better. */
+export function throughputFigure(
+  name: string,
+  unit: string,
+  figures: { ours: number; floor: number },
+  ratioAim: number,
+  runs: number,
+): Figure {
+  const ratio = figures.ours / figures.floor
+  return { name, unit, ...figures, ratio, aim: `ratio ≥ ${ratioAim}`, met: ratio >= ratioAim, runs }
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = Math.floor(sorted.length / 2)

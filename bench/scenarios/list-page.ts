@@ -1,5 +1,13 @@
 /** A page of 50 of 10,000 accounts, against bare Fastify with one prepared select of the same rows. */
-import { call, interleaved, PASSWORD, request, throughput, type Figure, type Scenario } from '../harness.ts'
+import {
+  call,
+  interleaved,
+  PASSWORD,
+  request,
+  throughput,
+  throughputFigure,
+  type Scenario,
+} from '../harness.ts'
 
 const ACCOUNTS = 10_000
 const AT_ONCE = 8
@@ -48,17 +56,7 @@ export const listPage: Scenario = {
     )
     await floor.stop()
     await product.stop()
-    const ratio = figures.ours / figures.floor
-    const figure: Figure = {
-      name: 'list-page',
-      unit: 'pages/s',
-      ...figures,
-      ratio,
-      aim: `ratio ≥ ${AIM}`,
-      met: ratio >= AIM,
-      runs: ROUNDS,
-    }
-    return [figure]
+    return [throughputFigure('list-page', 'pages/s', figures, AIM, ROUNDS)]
   },
 }
 

@@ -10,8 +10,8 @@ import {
   PASSWORD,
   request,
   throughput,
+  throughputFigure,
   type Bench,
-  type Figure,
   type Scenario,
 } from '../harness.ts'
 
@@ -57,17 +57,7 @@ export const postEntry: Scenario = {
     )
     await floor.end()
     await product.stop()
-    const ratio = figures.ours / figures.floor
-    const figure: Figure = {
-      name: 'post-entry',
-      unit: 'entries/s',
-      ...figures,
-      ratio,
-      aim: `ratio ≥ ${AIM}`,
-      met: ratio >= AIM,
-      runs: ROUNDS,
-    }
-    return [figure]
+    return [throughputFigure('post-entry', 'entries/s', figures, AIM, ROUNDS)]
   },
 }
 

@@ -3,6 +3,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { Button, Checkbox, Form, Input } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { anonymousApi, read, tenantHeader } from '../shared/client.ts'
+import { CredentialFields } from '../shared/CredentialFields.tsx'
 import { erpSession, isOnTenantAddress, signedIn } from '../shared/session.ts'
 import { SignInFrame } from '../shared/SignInFrame.tsx'
 import { ProblemAlert } from '../shared/states.tsx'
@@ -45,12 +46,7 @@ export function ErpSignIn() {
             <Input autoComplete="organization" dir="ltr" autoFocus={knownTenant === ''} />
           </Form.Item>
         )}
-        <Form.Item name="email" label={t('signIn.email')} rules={[required]}>
-          <Input type="email" autoComplete="username" dir="ltr" autoFocus={knownTenant !== ''} />
-        </Form.Item>
-        <Form.Item name="password" label={t('signIn.password')} rules={[required]}>
-          <Input.Password autoComplete="current-password" dir="ltr" />
-        </Form.Item>
+        <CredentialFields autoFocus={knownTenant !== ''} />
         <Form.Item name="rememberMe" valuePropName="checked">
           <Checkbox>{t('signIn.rememberMe')}</Checkbox>
         </Form.Item>

@@ -1,8 +1,9 @@
 import { useMutation } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { Button, Form, Input } from 'antd'
+import { Button, Form } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { anonymousApi, read } from '../shared/client.ts'
+import { CredentialFields } from '../shared/CredentialFields.tsx'
 import { operatorSession, signedIn } from '../shared/session.ts'
 import { SignInFrame } from '../shared/SignInFrame.tsx'
 import { ProblemAlert } from '../shared/states.tsx'
@@ -35,20 +36,7 @@ export function OperatorSignIn() {
     <SignInFrame title={t('signIn.title')} subtitle={t('signIn.operatorSubtitle')}>
       <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
       <Form form={form} layout="vertical" requiredMark={false} onFinish={(values) => signIn.mutate(values)}>
-        <Form.Item
-          name="email"
-          label={t('signIn.email')}
-          rules={[{ required: true, message: t('validation.required') }]}
-        >
-          <Input type="email" autoComplete="username" autoFocus />
-        </Form.Item>
-        <Form.Item
-          name="password"
-          label={t('signIn.password')}
-          rules={[{ required: true, message: t('validation.required') }]}
-        >
-          <Input.Password autoComplete="current-password" />
-        </Form.Item>
+        <CredentialFields autoFocus />
         <Button type="primary" htmlType="submit" block loading={signIn.isPending}>
           {t('signIn.submit')}
         </Button>

@@ -1,17 +1,15 @@
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { App, Button, Drawer, Form, Input, Select, Space, Switch, TreeSelect } from 'antd'
+import { Drawer, Form, Input, Select, Switch, TreeSelect } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { GlAccount, GlAccountNode, NewGlAccount } from '../../shared/model.ts'
-import { OutdatedAlert } from '../../shared/OutdatedAlert.tsx'
-import { problemOf } from '../../shared/problem.ts'
-import { ErrorState, LoadingState, ProblemAlert } from '../../shared/states.tsx'
-import { useFormProblem } from '../../shared/useFormProblem.ts'
+import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { VersionedForm } from '../../shared/VersionedForm.tsx'
+import { CurrencySelect } from '../CurrencySelect.tsx'
 import {
   accountQuery,
   accountTypes,
   controlAccounts,
-  currencyOptionsQuery,
   useAccounts,
   useAccountTree,
   useSaveAccount,
@@ -84,46 +82,25 @@ interface AccountFormProps {
 }
 
 function AccountForm({ id, version, account, onClose, onReload }: AccountFormProps) {
-  const { t } = useTranslation()
-  const { message } = App.useApp()
   const [form] = Form.useForm<NewGlAccount>()
-  const formProblem = useFormProblem(form)
-  const [isOutdated, setIsOutdated] = useState(false)
-  const save = useSaveAccount()
-
-  function submit(values: NewGlAccount) {
-    formProblem.clear()
-    const fields = {
-      ...values,
-      nameArabic: values.nameArabic || null,
-      parentId: values.parentId ?? null,
-      currency: values.currency ?? null,
-    }
-    save.mutate(
-      { id, version, fields },
-      {
-        onError: (thrown) =>
-          problemOf(thrown).status === 412 ? setIsOutdated(true) : formProblem.show(thrown),
-        onSuccess: () => {
-          void message.success(t('states.saved'))
-          onClose()
-        },
-      },
-    )
-  }
-
   return (
-    <Form form={form} layout="vertical" initialValues={account} onFinish={submit}>
-      {isOutdated && <OutdatedAlert onReload={onReload} />}
-      <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
+    <VersionedForm
+      form={form}
+      id={id}
+      version={version}
+      initialValues={account}
+      save={useSaveAccount()}
+      fieldsOf={(values) => ({
+        ...values,
+        nameArabic: values.nameArabic || null,
+        parentId: values.parentId ?? null,
+        currency: values.currency ?? null,
+      })}
+      onClose={onClose}
+      onReload={onReload}
+    >
       <AccountFields form={form} id={id} />
-      <Space>
-        <Button type="primary" htmlType="submit" loading={save.isPending} disabled={isOutdated}>
-          {t('actions.save')}
-        </Button>
-        <Button onClick={onClose}>{t('actions.cancel')}</Button>
-      </Space>
-    </Form>
+    </VersionedForm>
   )
 }
 
@@ -137,7 +114,6 @@ function AccountFields({
   const { t } = useTranslation()
   const tree = useAccountTree()
   const { accounts } = useAccounts()
-  const currencies = useQuery(currencyOptionsQuery)
   const parentId = Form.useWatch('parentId', form)
   const parents = useMemo(() => (tree.data ?? []).flatMap((node) => parentOption(node, id)), [tree.data, id])
   const required = { required: true, message: t('validation.required') }
@@ -180,17 +156,7 @@ function AccountFields({
         />
       </Form.Item>
       <Form.Item name="currency" label={t('fields.currency')} extra={t('accounts.currencyHint')}>
-        <Select
-          allowClear
-          showSearch={{ optionFilterProp: 'label' }}
-          loading={currencies.isPending}
-          options={
-            currencies.data?.currencies.map(({ code, name }) => ({
-              value: code,
-              label: `${code} – ${name}`,
-            })) ?? []
-          }
-        />
+        <CurrencySelect allowClear />
       </Form.Item>
       <Form.Item name="postingAllowed" label={t('accounts.postingAllowed')} valuePropName="checked">
         <Switch />

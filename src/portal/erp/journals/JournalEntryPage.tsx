@@ -3,13 +3,13 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { Alert, App, Button, Card, Descriptions, Table } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { Amount } from '../../shared/Amount.tsx'
 import { useFormats } from '../../shared/formats.ts'
 import type { JournalEntry } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
 import { ErrorState, LoadingState, ProblemAlert } from '../../shared/states.tsx'
 import { useSubmissionKey } from '../../shared/useSubmissionKey.ts'
 import { useAccountName } from '../accounts/queries.ts'
+import { debitAndCreditColumns, TotalRow } from '../debitAndCredit.tsx'
 import { useCan } from '../useCompany.ts'
 import { EntryStatusTag } from './EntryStatusTag.tsx'
 import { journalEntryQuery, useDeleteDraft, usePostDraft } from './queries.ts'
@@ -182,34 +182,9 @@ function EntryLines({ entry }: { entry: JournalEntry }) {
             ),
           },
           { title: t('fields.description'), dataIndex: 'description' },
-          {
-            title: t('journals.debit'),
-            className: 'numeric',
-            align: 'right',
-            width: 160,
-            render: (_, line) => <Amount value={line.debit} />,
-          },
-          {
-            title: t('journals.credit'),
-            className: 'numeric',
-            align: 'right',
-            width: 160,
-            render: (_, line) => <Amount value={line.credit} />,
-          },
+          ...debitAndCreditColumns<JournalEntry['lines'][number]>(t, 160),
         ]}
-        summary={() => (
-          <Table.Summary.Row className="table-total">
-            <Table.Summary.Cell index={0} colSpan={3}>
-              {t('journals.total')}
-            </Table.Summary.Cell>
-            <Table.Summary.Cell index={1} className="numeric">
-              <Amount value={entry.totalDebit} showZero />
-            </Table.Summary.Cell>
-            <Table.Summary.Cell index={2} className="numeric">
-              <Amount value={entry.totalCredit} showZero />
-            </Table.Summary.Cell>
-          </Table.Summary.Row>
-        )}
+        summary={() => <TotalRow span={3} debit={entry.totalDebit} credit={entry.totalCredit} />}
       />
     </Card>
   )

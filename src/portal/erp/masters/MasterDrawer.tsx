@@ -1,14 +1,11 @@
-import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { App, Button, Drawer, Form, Input, InputNumber, Select, Space, Switch } from 'antd'
+import { Drawer, Form, Input, InputNumber, Switch } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { DateInput } from '../../shared/DateInput.tsx'
 import { today } from '../../shared/formats.ts'
-import { OutdatedAlert } from '../../shared/OutdatedAlert.tsx'
-import { problemOf } from '../../shared/problem.ts'
-import { ErrorState, LoadingState, ProblemAlert } from '../../shared/states.tsx'
-import { useFormProblem } from '../../shared/useFormProblem.ts'
-import { currencyOptionsQuery } from '../accounts/queries.ts'
+import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { VersionedForm } from '../../shared/VersionedForm.tsx'
+import { CurrencySelect } from '../CurrencySelect.tsx'
 import { masterDefinitions, type MasterDefinition, type MasterField, type MasterRow } from './definitions.ts'
 import type { MasterKey } from './keys.ts'
 import { masterRowQuery, useSaveMaster } from './queries.ts'
@@ -80,31 +77,18 @@ interface MasterFormProps {
 
 function MasterForm({ definition, id, version, values, onClose, onReload }: MasterFormProps) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
   const [form] = Form.useForm<Record<string, unknown>>()
-  const formProblem = useFormProblem(form)
-  const [isOutdated, setIsOutdated] = useState(false)
-  const save = useSaveMaster(definition)
-
-  function submit(typed: Record<string, unknown>) {
-    formProblem.clear()
-    save.mutate(
-      { id, version, fields: fieldsToSend(definition, typed, id === null) },
-      {
-        onError: (thrown) =>
-          problemOf(thrown).status === 412 ? setIsOutdated(true) : formProblem.show(thrown),
-        onSuccess: () => {
-          void message.success(t('states.saved'))
-          onClose()
-        },
-      },
-    )
-  }
-
   return (
-    <Form form={form} layout="vertical" initialValues={values} onFinish={submit}>
-      {isOutdated && <OutdatedAlert onReload={onReload} />}
-      <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
+    <VersionedForm
+      form={form}
+      id={id}
+      version={version}
+      initialValues={values}
+      save={useSaveMaster(definition)}
+      fieldsOf={(typed) => fieldsToSend(definition, typed, id === null)}
+      onClose={onClose}
+      onReload={onReload}
+    >
       {definition.fields.map((field) => (
         <Form.Item
           key={field.name}
@@ -116,13 +100,7 @@ function MasterForm({ definition, id, version, values, onClose, onReload }: Mast
           <FieldInput field={field} disabled={id !== null && field.isFixed === true} />
         </Form.Item>
       ))}
-      <Space>
-        <Button type="primary" htmlType="submit" loading={save.isPending} disabled={isOutdated}>
-          {t('actions.save')}
-        </Button>
-        <Button onClick={onClose}>{t('actions.cancel')}</Button>
-      </Space>
-    </Form>
+    </VersionedForm>
   )
 }
 
@@ -167,19 +145,4 @@ function FieldInput({ field, disabled, ...given }: FieldInputProps) {
     case 'text':
       return <Input {...control} maxLength={200} />
   }
-}
-
-function CurrencySelect(props: { disabled: boolean }) {
-  const currencies = useQuery(currencyOptionsQuery)
-  return (
-    <Select
-      {...props}
-      showSearch={{ optionFilterProp: 'label' }}
-      loading={currencies.isPending}
-      options={
-        currencies.data?.currencies.map(({ code, name }) => ({ value: code, label: `${code} – ${name}` })) ??
-        []
-      }
-    />
-  )
 }

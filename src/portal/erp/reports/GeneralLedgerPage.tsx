@@ -11,6 +11,7 @@ import { PageHeader } from '../../shared/PageHeader.tsx'
 import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
 import { AccountTypeTag } from '../accounts/AccountTypeTag.tsx'
 import { useAccountName, useAccounts } from '../accounts/queries.ts'
+import { debitAndCreditColumns } from '../debitAndCredit.tsx'
 import { generalLedgerQuery, type LedgerFilter } from './queries.ts'
 
 const route = getRouteApi('/_erp/reports/general-ledger')
@@ -122,20 +123,7 @@ function LedgerTable({ pages, onMore, isFetchingMore }: LedgerTableProps) {
             ),
           },
           { title: t('fields.description'), dataIndex: 'description' },
-          {
-            title: t('journals.debit'),
-            className: 'numeric',
-            align: 'right',
-            width: 150,
-            render: (_, line) => <Amount value={line.debit} />,
-          },
-          {
-            title: t('journals.credit'),
-            className: 'numeric',
-            align: 'right',
-            width: 150,
-            render: (_, line) => <Amount value={line.credit} />,
-          },
+          ...debitAndCreditColumns<GeneralLedger['lines'][number]>(t, 150),
           {
             title: t('reports.balance'),
             className: 'numeric',

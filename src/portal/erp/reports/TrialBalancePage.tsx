@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
 import { Button, Card, Table, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { Amount } from '../../shared/Amount.tsx'
 import { DateInput } from '../../shared/DateInput.tsx'
 import { today } from '../../shared/formats.ts'
 import { Labelled } from '../../shared/Labelled.tsx'
@@ -11,6 +10,7 @@ import { PageHeader } from '../../shared/PageHeader.tsx'
 import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
 import { AccountTypeTag } from '../accounts/AccountTypeTag.tsx'
 import { useAccountName } from '../accounts/queries.ts'
+import { debitAndCreditColumns, TotalRow } from '../debitAndCredit.tsx'
 import { trialBalanceQuery } from './queries.ts'
 
 const route = getRouteApi('/_erp/reports/trial-balance')
@@ -73,34 +73,11 @@ function TrialBalanceTable({ report }: { report: TrialBalance }) {
             ),
           },
           { title: t('fields.type'), width: 120, render: (_, row) => <AccountTypeTag type={row.type} /> },
-          {
-            title: t('journals.debit'),
-            className: 'numeric',
-            align: 'right',
-            width: 180,
-            render: (_, row) => <Amount value={row.debit} />,
-          },
-          {
-            title: t('journals.credit'),
-            className: 'numeric',
-            align: 'right',
-            width: 180,
-            render: (_, row) => <Amount value={row.credit} />,
-          },
+          ...debitAndCreditColumns<TrialBalance['rows'][number]>(t, 180),
         ]}
         summary={() =>
           report.rows.length > 0 && (
-            <Table.Summary.Row className="table-total">
-              <Table.Summary.Cell index={0} colSpan={3}>
-                {t('journals.total')}
-              </Table.Summary.Cell>
-              <Table.Summary.Cell index={1} className="numeric">
-                <Amount value={report.totalDebit} showZero />
-              </Table.Summary.Cell>
-              <Table.Summary.Cell index={2} className="numeric">
-                <Amount value={report.totalCredit} showZero />
-              </Table.Summary.Cell>
-            </Table.Summary.Row>
+            <TotalRow span={3} debit={report.totalDebit} credit={report.totalCredit} />
           )
         }
       />

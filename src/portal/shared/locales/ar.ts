@@ -10,6 +10,7 @@ export const arabic: Texts = {
     switchLanguage: 'التبديل إلى الإنجليزية',
   },
   actions: {
+    typeCode: 'اكتب {{code}} للتأكيد',
     back: 'رجوع',
     retry: 'إعادة المحاولة',
     home: 'إلى صفحة البداية',
@@ -155,7 +156,6 @@ export const arabic: Texts = {
     suspendTitle: 'إيقاف {{name}}؟',
     suspendConsequence:
       'سيُسجَّل خروج جميع مستخدميه فورًا ولن يتمكنوا من الدخول حتى يُفعَّل العميل من جديد. تبقى بياناته محفوظة.',
-    typeCode: 'اكتب {{code}} للتأكيد',
     suspended: 'تم إيقاف العميل',
     activate: 'تفعيل',
     activateTitle: 'تفعيل {{name}} من جديد؟',

@@ -8,6 +8,7 @@ export const english = {
     switchLanguage: 'Switch to Arabic',
   },
   actions: {
+    typeCode: 'Type {{code}} to confirm',
     back: 'Back',
     retry: 'Try again',
     home: 'To the start page',
@@ -154,7 +155,6 @@ export const english = {
     suspendTitle: 'Suspend {{name}}?',
     suspendConsequence:
       'All its users are signed out at once and cannot sign in until the tenant is activated again. Its data stays.',
-    typeCode: 'Type {{code}} to confirm',
     suspended: 'Tenant suspended',
     activate: 'Activate',
     activateTitle: 'Activate {{name}} again?',
