@@ -5,8 +5,10 @@ import {
   activateTenant,
   createTenant,
   listTenants,
+  retryProvisioning,
   suspendTenant,
   TenantBody,
+  type CreatedTenant,
 } from '../platform/tenants/contract.ts'
 import type { Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
@@ -63,11 +65,7 @@ const create = command({
     }
     const wrong = bodyProblems(TenantBody, body)
     if (wrong.length > 0) throw validationProblem(wrong)
-    await withProduct(async (product) => {
-      const { tenant, setPasswordUrl } = await callPlatform(product, createTenant, { body })
-      process.stdout.write(`${tenant.tenantCode}\t${tenant.status}\t${tenant.address}\n`)
-      if (setPasswordUrl !== null) process.stdout.write(`set the password: ${setPasswordUrl}\n`)
-    })
+    await withProduct(async (product) => printMade(await callPlatform(product, createTenant, { body })))
   },
 })
 
@@ -96,7 +94,28 @@ const activate = command({
     }),
 })
 
-export const commands = [list, create, suspend, activate]
+const provision = command({
+  name: 'tenants provision',
+  summary: 'make a tenant again that failed; what is left of it is cleared first',
+  arguments: ['CODE'],
+  run: ({ positionals: [tenantCode = ''] }) =>
+    withProduct(async (product) => {
+      const query = { status: 'failed', search: tenantCode } as const
+      const { tenants } = await callPlatform(product, listTenants, { query })
+      const failed = tenants.find((tenant) => tenant.tenantCode.toLowerCase() === tenantCode.toLowerCase())
+      if (!failed) {
+        throw new Problem(problems.notFound, { message: `There is no failed tenant ${tenantCode}` })
+      }
+      printMade(await callPlatform(product, retryProvisioning, { params: { id: failed.id } }))
+    }),
+})
+
+export const commands = [list, create, provision, suspend, activate]
+
+function printMade({ tenant, setPasswordUrl }: Static<typeof CreatedTenant>): void {
+  process.stdout.write(`${tenant.tenantCode}\t${tenant.status}\t${tenant.address}\n`)
+  if (setPasswordUrl !== null) process.stdout.write(`set the password: ${setPasswordUrl}\n`)
+}
 
 function printState({ tenantCode, status }: { tenantCode: string; status: string }): void {
   process.stdout.write(`${tenantCode}\t${status}\n`)

@@ -38,13 +38,15 @@ export const PORTAL_FOLDER = join(import.meta.dirname, '..', '..', 'dist', 'port
 export const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'system', address: null }
 /** Key of the advisory lock under which the platform's databases are made. */
 const PLATFORM_LOCK = 7_241_860_004
-const REFILL_EVERY_MS = 60_000
+const TEND_EVERY_MS = 60_000
 const CLOSE_IDLE_EVERY_MS = 50
 
 export interface ProductOptions {
   readonly log?: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests only; see ProvisioningPorts. */
   readonly atStep?: ProvisioningPorts['atStep']
+  readonly compensationAttempts?: number
+  readonly tendEveryMs?: number
 }
 
 export interface Product {
@@ -177,7 +179,8 @@ async function assemble(parts: Parts): Promise<Product> {
     servers,
     secrets,
     log,
-    ...(parts.options.atStep ? { atStep: parts.options.atStep } : {}),
+    atStep: parts.options.atStep,
+    compensationAttempts: parts.options.compensationAttempts,
   })
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
 
@@ -210,11 +213,16 @@ async function assemble(parts: Parts): Promise<Product> {
   const fleet = await migrateTenants({ gate, databases, log })
   await workflows.start()
   stops.push(() => workflows.stop())
-  await provisioning.startForgotten()
-  void databases.refill()
-  const refilling = setInterval(() => void databases.refill(), REFILL_EVERY_MS)
-  refilling.unref()
-  stops.push(async () => clearInterval(refilling))
+  await provisioning.tendForgotten()
+  const tend = async (): Promise<void> => {
+    await Promise.all([databases.refill(), provisioning.tendForgotten()]).catch((error: unknown) =>
+      log('error', `Looking after the tenants failed: ${String(error)}`),
+    )
+  }
+  void tend()
+  const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
+  tending.unref()
+  stops.push(async () => clearInterval(tending))
 
   const ports: HttpPorts = {
     gate,

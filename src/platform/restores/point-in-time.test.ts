@@ -41,24 +41,28 @@ async function sql(url: string, database: string, text: string): Promise<Record<
   return withClient({ ...addressOf(url, false), database }, async (client) => (await client.query(text)).rows)
 }
 
-test.skipIf(!isWanted)('a tenant damaged by a slip is taken out of the past', { timeout: 300_000 }, async () => {
-  const live = product.configuration.databaseUrl ?? ''
-  const damaged = await product.createTenant()
-  const neighbour = await product.createTenant()
-  await postEntry(damaged.admin, '100.00')
-  cluster.pgbackrest('--type=full', 'backup')
-  // After the backup: only the archived changes know of these.
-  await postEntry(damaged.admin, '23.00')
-  await postEntry(neighbour.admin, '7.00')
-  const [{ moment } = {}] = await sql(live, 'postgres', 'SELECT clock_timestamp()::text AS moment')
+test.skipIf(!isWanted)(
+  'a tenant damaged by a slip is taken out of the past',
+  { timeout: 300_000 },
+  async () => {
+    const live = product.configuration.databaseUrl ?? ''
+    const damaged = await product.createTenant()
+    const neighbour = await product.createTenant()
+    await postEntry(damaged.admin, '100.00')
+    cluster.pgbackrest('--type=full', 'backup')
+    // After the backup: only the archived changes know of these.
+    await postEntry(damaged.admin, '23.00')
+    await postEntry(neighbour.admin, '7.00')
+    const [{ moment } = {}] = await sql(live, 'postgres', 'SELECT clock_timestamp()::text AS moment')
 
-  const database = `erp_tenant_${damaged.code.toLowerCase()}`
-  await sql(live, database, `SET session_replication_role = replica; DELETE FROM finance.journal_line; DELETE FROM finance.account_balance`) // prettier-ignore
-  await postEntry(neighbour.admin, '1.00')
-  expect(await salesOf(damaged.admin)).not.toBe('123.0000')
-  await sql(live, 'postgres', 'SELECT pg_switch_wal()')
+    const database = `erp_tenant_${damaged.code.toLowerCase()}`
+    await sql(live, database, `SET session_replication_role = replica; DELETE FROM finance.journal_line; DELETE FROM finance.account_balance`) // prettier-ignore
+    await postEntry(neighbour.admin, '1.00')
+    expect(await salesOf(damaged.admin)).not.toBe('123.0000')
+    await sql(live, 'postgres', 'SELECT pg_switch_wal()')
 
-  const beside = await cluster.restoreBeside(String(moment), database)
-  const lines = await sql(beside, database, 'SELECT sum(credit)::text AS sum FROM finance.journal_line')
-  expect(lines).toEqual([{ sum: '123.0000' }])
-})
+    const beside = await cluster.restoreBeside(String(moment), database)
+    const lines = await sql(beside, database, 'SELECT sum(credit)::text AS sum FROM finance.journal_line')
+    expect(lines).toEqual([{ sum: '123.0000' }])
+  },
+)

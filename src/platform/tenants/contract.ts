@@ -113,6 +113,21 @@ export const createTenant = operation({
   idempotent: true,
 })
 
+export const retryProvisioning = operation({
+  name: 'retryProvisioning',
+  method: 'POST',
+  path: '/tenants/{id}/provisioning',
+  summary: 'Make a tenant again that failed: what is left of it is cleared first',
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:create',
+  access: 'steps',
+  status: 201,
+  params: IdParams,
+  data: CreatedTenant,
+  idempotent: true,
+})
+
 export const listTenants = operation({
   name: 'listTenants',
   method: 'GET',

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { countries } from '../../kernel/country.ts'
 import { currencies } from '../../kernel/currency.ts'
@@ -17,6 +16,7 @@ import {
   getTenant,
   getTenantOptions,
   listTenants,
+  retryProvisioning,
   suspendTenant,
   type CreatedTenant,
   type Tenant,
@@ -55,6 +55,7 @@ const wrongState = {
 export function tenantRoutes(ports: TenantPorts): Route[] {
   return [
     implement(createTenant, (door, { body }, context) => create(ports, door, body, context)),
+    implement(retryProvisioning, (door, { params }, context) => retry(ports, door, params.id, context)),
     implement(listTenants, (tx, { query }) => list(ports, tx, query)),
     implement(getTenant, (tx, { params }) => read(ports, tx, params.id)),
     implement(suspendTenant, async (door, { params, body }) => {
@@ -106,7 +107,18 @@ async function create(
     wrong.push({ field: 'planCode', code: 'UNKNOWN_PLAN', message: `There is no plan ${body.planCode}` })
   if (wrong.length > 0 || !plan) throw validationProblem(wrong)
   await door.write((tx) => reserve(ports, tx, id, plan.id, body))
-  const { finished } = await ports.provisioning.start(id)
+  const hasPassword = body.adminPassword !== undefined
+  return provisioned(ports, door, { id, attempt: 1, hasPassword }, context)
+}
+
+/** Waits for it as long as a caller may; after that the operation tells how far it is. */
+async function provisioned(
+  ports: TenantPorts,
+  door: PlatformDoor,
+  { id, attempt, hasPassword }: { id: string; attempt: number; hasPassword: boolean },
+  context: RequestContext,
+): Promise<Static<typeof CreatedTenant>> {
+  const { finished } = await ports.provisioning.start(id, attempt)
   const outcome = await Promise.race([
     finished.then(
       () => 'ready' as const,
@@ -117,11 +129,52 @@ async function create(
   if (outcome === 'failed') throw new Problem(provisioningFailed, { retryAfterSeconds: 5 })
   if (outcome === 'not yet') context.answer.status = 202
   const tenant = await door.read((tx) => read(ports, tx, id))
-  const setPasswordUrl =
-    body.adminPassword === undefined
-      ? `${tenant.address}/set-password?token=${ports.provisioning.linkSecret(id)}`
-      : null
-  return { tenant, operationId: operationIdOf(id), setPasswordUrl }
+  const setPasswordUrl = hasPassword
+    ? null
+    : `${tenant.address}/set-password?token=${ports.provisioning.linkSecret(id)}`
+  return { tenant, operationId: operationIdOf(id, attempt), setPasswordUrl }
+}
+
+/** Another attempt at a tenant that failed. Its password is forgotten by now: a link sets a new one. */
+async function retry(
+  ports: TenantPorts,
+  door: PlatformDoor,
+  id: string,
+  context: RequestContext,
+): Promise<Static<typeof CreatedTenant>> {
+  const attempt = await door.write(async (tx) => {
+    const failed = await tx.row(
+      platformSql
+        .selectFrom('platform.tenant as t')
+        .leftJoin('platform.ready_database as r', 'r.claimed_by', 't.id')
+        .select(['t.status', 't.server_id', 't.provisioning_attempt', 'r.server_id as left_on'])
+        .where('t.id', '=', id)
+        .forUpdate('t'),
+    )
+    if (!failed) throw new Problem(problems.notFound, { message: 'There is no such tenant' })
+    if (failed.status !== 'failed') {
+      throw new Problem(wrongState, { message: `The tenant is ${failed.status}` })
+    }
+    const next = failed.provisioning_attempt + 1
+    // Where something is left, it is cleared first: the tenant stays there.
+    const server_id = failed.left_on ?? (await choosePlace(tx, undefined))
+    await tx.run(
+      platformSql
+        .updateTable('platform.tenant')
+        .set({ status: 'provisioning', status_reason: null, provisioning_attempt: next, server_id })
+        .where('id', '=', id),
+    )
+    const details = { attempt: next }
+    await recordEvent(tx, {
+      action: 'provision again',
+      entity: 'tenant',
+      entityId: id,
+      tenantId: id,
+      details,
+    })
+    return next
+  })
+  return provisioned(ports, door, { id, attempt, hasPassword: false }, context)
 }
 
 async function reserve(
@@ -171,7 +224,7 @@ async function changeStatus(
   const changed = await tx.run(
     platformSql
       .updateTable('platform.tenant')
-      .set({ status, status_reason: reason, updated_at: sql`now()` })
+      .set({ status, status_reason: reason })
       .where('id', '=', id)
       .where('status', 'in', [...from]),
   )

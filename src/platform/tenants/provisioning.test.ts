@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { me } from '../../erp/identity/contract.ts'
+import { me, resetPassword } from '../../erp/identity/contract.ts'
 import { addressOf, withClient } from '../../tenancy/databases.ts'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../tenancy/embedded.ts'
 import { Client } from '../../testing/client.ts'
@@ -19,8 +19,15 @@ import {
   whenReady,
   type ServerProcess,
 } from '../../testing/process.ts'
-import { OPERATOR, SECRET_KEY, signIn, signInAsOperator, tenantBody } from '../../testing/product.ts'
-import { createTenant, listTenants } from './contract.ts'
+import {
+  ADMIN_PASSWORD,
+  OPERATOR,
+  SECRET_KEY,
+  signIn,
+  signInAsOperator,
+  tenantBody,
+} from '../../testing/product.ts'
+import { createTenant, listTenants, retryProvisioning } from './contract.ts'
 import { provisioningSteps } from './provisioning.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'erp-provisioning-'))
@@ -89,6 +96,14 @@ async function cutOff(
     expect(outcome).toMatch(/^(cut off|died before it was asked)$/)
   }
   throw new Error('No server died at that moment')
+}
+
+/** Of the failed ones of this name. */
+async function provisionAgain(server: ServerProcess, body: Body): Promise<number> {
+  const operator = await signInAsOperator(new Client(server.url))
+  const query = { search: body.tenantCode, status: 'failed' } as const
+  const { tenants } = (await operator.call(listTenants, { query })).ok()
+  return (await operator.call(retryProvisioning, { params: { id: tenants[0]?.id ?? '' } })).status
 }
 
 async function statusOf(
@@ -208,8 +223,39 @@ describe('at a step', () => {
         reason: expect.stringContaining(`step ${step} fails`),
       })
       await failing.stop()
-      expect(await create(healthy, body)).toBe(201)
+      if (step === 'company') {
+        // Nobody took its name: the same tenant is made again.
+        expect(await provisionAgain(healthy, body)).toBe(201)
+      } else {
+        expect(await create(healthy, body)).toBe(201)
+        await canWork(healthy, body)
+        expect(await provisionAgain(healthy, body)).toBe(409) // its name is another one's now
+      }
+    },
+  )
+
+  test.concurrent(
+    'failing, and not to be undone: it is failed, its remains are known, and tried again it works',
+    { timeout: 90_000 },
+    async () => {
+      const failing = await startCrashing(environment, { FAIL_AT: 'administrator,compensation' })
+      const body = tenantBody({ tenantCode: 'G_surrender' })
+      expect(await create(failing, body)).toBe(503)
+      const status = await statusOf(failing, body.tenantCode)
+      expect(status).toEqual({ status: 'failed', reason: expect.stringMatching(/administrator fails.*undoing it failed too/s) }) // prettier-ignore
+      await failing.stop()
+      const operator = await signInAsOperator(new Client(healthy.url))
+      const { tenants } = (await operator.call(listTenants, { query: { search: body.tenantCode } })).ok()
+      const id = tenants[0]?.id ?? ''
+      // Control: something is left, and is accounted for.
+      expect(await rowsOf('postgres', `SELECT datname AS name FROM pg_database WHERE datname = 'erp_tenant_g_surrender'`)).toHaveLength(1) // prettier-ignore
+      const again = await operator.call(retryProvisioning, { params: { id } })
+      expect([again.status, again.ok().tenant.status]).toEqual([201, 'active'])
+      const token = new URL(again.ok().setPasswordUrl ?? '').searchParams.get('token') ?? ''
+      const at = new Client(healthy.url).with({ tenant: body.tenantCode })
+      ;(await at.call(resetPassword, { body: { token, password: ADMIN_PASSWORD } })).ok()
       await canWork(healthy, body)
+      expect((await operator.call(retryProvisioning, { params: { id } })).error.code).toBe('WRONG_STATE')
     },
   )
 
@@ -253,13 +299,9 @@ describe('killed, and nobody there', () => {
     },
   )
 
-  test('before its work had even begun: the next start begins it', { timeout: 120_000 }, async () => {
-    const environment = newPlatform()
-    const server = await startProcess(environment)
-    const [database] = [...platforms].slice(-1)
-    const body = tenantBody()
-    // What a process leaves that dies between writing the row and starting the work.
-    await withClient({ ...addressOf(postgres.adminUrl, false), database: database ?? '' }, (client) =>
+  /** What a process leaves that dies between writing the row and starting the work. */
+  async function writeDown(body: Body, database: string): Promise<void> {
+    await withClient({ ...addressOf(postgres.adminUrl, false), database }, (client) =>
       client.query(
         `INSERT INTO platform.tenant (tenant_code, company_name, subdomain, plan_id, status, country, currency, chart_template,
            admin_name, admin_email, server_id)
@@ -268,6 +310,16 @@ describe('killed, and nobody there', () => {
         [body.tenantCode, body.companyName, body.subdomain, body.adminName, body.adminEmail],
       ),
     )
+  }
+
+  test('before its work had even begun: the next start begins it', { timeout: 120_000 }, async () => {
+    const environment = newPlatform()
+    const server = await startProcess(environment)
+    const body = tenantBody()
+    await writeDown(body, [...platforms].at(-1) ?? '')
+    // Control: a process that has just looked does not look again so soon.
+    await sleep(2_000)
+    expect((await statusOf(server, body.tenantCode))?.status).toBe('provisioning')
     const other = await startProcess(environment)
     await eventually(
       async () => expect((await statusOf(server, body.tenantCode))?.status).toBe('active'),
@@ -276,6 +328,21 @@ describe('killed, and nobody there', () => {
     expect(await other.stop()).toBe(0)
     expect(await server.stop()).toBe(0)
   })
+
+  test(
+    'before its work had even begun: a running process begins it in its turn',
+    { timeout: 60_000 },
+    async () => {
+      const server = await startCrashing(newPlatform(), {})
+      const body = tenantBody()
+      await writeDown(body, [...platforms].at(-1) ?? '')
+      await eventually(
+        async () => expect((await statusOf(server, body.tenantCode))?.status).toBe('active'),
+        20_000,
+      )
+      expect(await server.stop()).toBe(0)
+    },
+  )
 })
 
 describe('two processes at once', () => {

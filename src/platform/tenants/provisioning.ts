@@ -35,6 +35,9 @@ const STEP_ATTEMPTS = 3
 /** Undoing is not given up lightly: over three minutes, each try waiting twice as long as the one before. */
 const COMPENSATION_ATTEMPTS = 11
 
+const FORGOTTEN_MAXIMUM = 1_000
+const ENDED_WITHOUT_SUCCESS = new Set(['ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'])
+
 export interface ProvisioningPorts {
   readonly gate: Gate
   readonly databases: TenantDatabases
@@ -42,43 +45,55 @@ export interface ProvisioningPorts {
   readonly secrets: Secrets
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
-  readonly atStep?: (step: string, moment: 'before' | 'after') => void | Promise<void>
+  readonly atStep?: ((step: string, moment: 'before' | 'after') => void | Promise<void>) | undefined
+  /** Tests do not wait for minutes. */
+  readonly compensationAttempts?: number | undefined
 }
 
 export class Provisioning {
   readonly #ports: ProvisioningPorts
-  readonly #workflow: (tenantId: string) => Promise<void>
+  readonly #workflow: (tenantId: string, attempt?: number) => Promise<void>
   readonly #actor: Actor = { kind: 'system', id: null, requestId: PROVISION_TENANT, address: null }
 
   /** Must be made before the workflows start: DBOS recovers only what is registered. */
   constructor(ports: ProvisioningPorts) {
     this.#ports = ports
-    this.#workflow = DBOS.registerWorkflow((tenantId: string) => this.#provision(tenantId), {
-      name: PROVISION_TENANT,
-    })
+    this.#workflow = DBOS.registerWorkflow(
+      (tenantId: string, attempt?: number) => this.#provision(tenantId, attempt ?? 1),
+      { name: PROVISION_TENANT },
+    )
   }
 
   /** Starts making the tenant, once however often it is called; resolves when it is made or given up. */
-  async start(tenantId: string): Promise<{ finished: Promise<void> }> {
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID: operationIdOf(tenantId) })(tenantId)
+  async start(tenantId: string, attempt: number): Promise<{ finished: Promise<void> }> {
+    const workflowID = operationIdOf(tenantId, attempt)
+    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID })(tenantId, attempt)
     return { finished: handle.getResult() }
   }
 
-  /** Tenants whose process died between writing their row and starting their workflow. */
-  async startForgotten(): Promise<void> {
+  /**
+   * Tenants that nobody works on: their process died between writing their row and starting their workflow,
+   * which begins now; or their workflow ended without being able to say so, and they are given up.
+   */
+  async tendForgotten(): Promise<void> {
     const rows = await this.#ports.gate.readPlatform(this.#actor, (tx) =>
       tx.rows(
         platformSql
           .selectFrom('platform.tenant')
-          .select('id')
+          .select(['id', 'provisioning_attempt'])
           .where('status', '=', 'provisioning')
-          .limit(1_000),
+          .orderBy('created_at')
+          .limit(FORGOTTEN_MAXIMUM),
       ),
     )
-    for (const { id } of rows) {
-      if (await DBOS.getWorkflowStatus(operationIdOf(id))) continue
-      const { finished } = await this.start(id)
-      finished.catch(() => {})
+    for (const { id, provisioning_attempt: attempt } of rows) {
+      const workflow = await DBOS.getWorkflowStatus(operationIdOf(id, attempt))
+      if (!workflow) {
+        const { finished } = await this.start(id, attempt)
+        finished.catch(() => {})
+      } else if (ENDED_WITHOUT_SUCCESS.has(workflow.status)) {
+        await this.#giveUp(id, attempt, `its workflow ended as ${workflow.status}`)
+      }
     }
   }
 
@@ -89,8 +104,9 @@ export class Provisioning {
       .digest('base64url')
   }
 
-  async #provision(tenantId: string): Promise<void> {
+  async #provision(tenantId: string, attempt: number): Promise<void> {
     try {
+      if (attempt > 1) await this.#step('clearing', () => this.#clear(tenantId))
       // Hashing takes a third of a second of one core: it goes on beside the copying of the database. Both have
       // ended before anything is undone: what is still at work would leave something behind.
       const both = await Promise.allSettled([
@@ -103,17 +119,25 @@ export class Provisioning {
       await this.#step('administrator', () => this.#appointAdministrator(tenantId))
       await this.#step('activation', () => this.#activate(tenantId))
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       this.#ports.log('error', `Provisioning of tenant ${tenantId} failed and is undone: ${reason}`)
-      await this.#step('compensation', () => this.#undo(tenantId, reason))
+      try {
+        await this.#step('compensation', () => this.#undo(tenantId, reason))
+      } catch (undoing) {
+        const both = `${reason}; undoing it failed too: ${messageOf(undoing)}`
+        await this.#step('surrender', () => this.#giveUp(tenantId, attempt, both))
+      }
       throw error
     }
   }
 
-  async #step(name: Step | 'compensation', work: () => Promise<void>): Promise<void> {
+  async #step(
+    name: Step | 'clearing' | 'compensation' | 'surrender',
+    work: () => Promise<void>,
+  ): Promise<void> {
     const retries =
       name === 'compensation'
-        ? { maxAttempts: COMPENSATION_ATTEMPTS, backoffRate: 2 }
+        ? { maxAttempts: this.#ports.compensationAttempts ?? COMPENSATION_ATTEMPTS, backoffRate: 2 }
         : { maxAttempts: STEP_ATTEMPTS, backoffRate: 3 }
     await DBOS.runStep(
       async () => {
@@ -126,6 +150,12 @@ export class Provisioning {
   }
 
   // ---- steps -------------------------------------------------------------------------------------------
+
+  /** What an earlier attempt could not undo. */
+  async #clear(tenantId: string): Promise<void> {
+    const tenant = await this.#tenant(tenantId)
+    await this.#ports.databases.takeBack(tenantId, tenant.tenant_code)
+  }
 
   async #giveDatabase(tenantId: string): Promise<void> {
     const tenant = await this.#tenant(tenantId)
@@ -184,7 +214,6 @@ export class Provisioning {
   async #appointAdministrator(tenantId: string): Promise<void> {
     const tenant = await this.#tenant(tenantId)
     const passwordHash = tenant.sealed_admin_password
-    const createdAtMs = new Date(String(tenant.created_at)).getTime()
     await this.#ports.gate.writeTenant(this.#location(tenant), null, this.#actor, (tx) =>
       createAdministrator(tx, {
         id: derivedId(tenantId, 'administrator'),
@@ -192,7 +221,7 @@ export class Provisioning {
         email: tenant.admin_email,
         passwordHash,
         linkSecret: passwordHash === null ? this.linkSecret(tenantId) : null,
-        linkExpiresAt: new Date(createdAtMs + SET_PASSWORD_LINK_HOURS * 3_600_000).toISOString(),
+        linkExpiresAt: new Date(Date.now() + SET_PASSWORD_LINK_HOURS * 3_600_000).toISOString(),
       }),
     )
   }
@@ -242,6 +271,27 @@ export class Provisioning {
     })
   }
 
+  /**
+   * Something of the tenant may be left, on a server that cannot be reached perhaps. What was given to it stays
+   * written down, so that an operator's next attempt finds and clears it.
+   */
+  async #giveUp(tenantId: string, attempt: number, reason: string): Promise<void> {
+    await this.#ports.gate.writePlatform(this.#actor, async (tx) => {
+      const given = await tx.run(
+        platformSql
+          .updateTable('platform.tenant')
+          .set({ status: 'failed', status_reason: reason.slice(0, 500), sealed_admin_password: null })
+          .where('id', '=', tenantId)
+          .where('status', '=', 'provisioning')
+          .where('provisioning_attempt', '=', attempt),
+      )
+      if (given === 0) return
+      const details = { reason, attempt }
+      await recordEvent(tx, { action: 'provisioning given up', entity: 'tenant', entityId: tenantId, tenantId, details }) // prettier-ignore
+      await announce(tx, { kind: 'tenant', tenantId })
+    })
+  }
+
   async #tenant(tenantId: string): Promise<TenantRow> {
     const tenant = await this.#ports.gate.readPlatform(this.#actor, (tx) =>
       tx.row(platformSql.selectFrom('platform.tenant').selectAll().where('id', '=', tenantId)),
@@ -266,8 +316,12 @@ export class Provisioning {
 
 type TenantRow = Selectable<PlatformTenant>
 
-export function operationIdOf(tenantId: string): string {
-  return `${PROVISION_TENANT}:${tenantId}`
+export function operationIdOf(tenantId: string, attempt: number): string {
+  return attempt === 1 ? `${PROVISION_TENANT}:${tenantId}` : `${PROVISION_TENANT}:${tenantId}:${attempt}`
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The same id for the same tenant and purpose, so that a repeated step finds what it made (UUID version 8). */

@@ -103,6 +103,23 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/tenants/{id}/provisioning': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Make a tenant again that failed: what is left of it is cleared first */
+    post: operations['retryProvisioning']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/platform/tenants/{id}': {
     parameters: {
       query?: never
@@ -1103,6 +1120,92 @@ export interface operations {
         }
       }
     }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              tenant: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                tenantCode: string
+                companyName: string
+                subdomain: string
+                planCode: string
+                /** @enum {unknown} */
+                status:
+                  'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                statusReason: string | null
+                country: string
+                currency: string
+                /** @enum {unknown} */
+                chartTemplate: 'generic' | 'us' | 'uk' | 'eg'
+                adminName: string
+                adminEmail: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                serverId: string
+                databaseName: string | null
+                schemaVersion: string | null
+                /** @description Where the tenant signs in */
+                address: string
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }
+              /** @description Poll /platform/operations/{id} while the status is 202 */
+              operationId: string
+              /** @description Shown once, when no password was given; single use, 72 hours */
+              setPasswordUrl: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  retryProvisioning: {
+    parameters: {
+      query?: never
+      header?: {
+        'Idempotency-Key'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
     responses: {
       /** @description Default Response */
       '2XX': {

@@ -146,6 +146,7 @@ export interface PlatformTenant {
   database_name: string | null
   id: Generated<string>
   plan_id: string
+  provisioning_attempt: Generated<number>
   runtime_role: string | null
   schema_version: string | null
   sealed_admin_password: string | null
