@@ -469,7 +469,11 @@ describe('suspending', () => {
     const at = product.anonymous.with({ tenant: tenant.code })
     const session = await signIn(at, address.email)
     expect((await session.client.call(me)).status).toBe(200)
-    expect((await suspend()).ok()).toMatchObject({ status: 'suspended', statusReason: 'unpaid' })
+    const active = (await product.operator.call(getTenant, { params: { id: tenant.id } })).ok()
+    expect(active.updatedAt > active.createdAt).toBe(true) // it became active after it was written down
+    const suspended = (await suspend()).ok()
+    expect(suspended).toMatchObject({ status: 'suspended', statusReason: 'unpaid' })
+    expect(suspended.updatedAt > active.updatedAt).toBe(true)
     for (const answer of [
       await session.client.call(me),
       await tenant.admin.call(me),
