@@ -295,8 +295,8 @@ describe('check', () => {
 
 describe('migrate', () => {
   test('tells that there is nothing to do', async () => {
-    const { code: exit, stderr } = await erp('migrate')
-    expect([exit, stderr]).toEqual([0, expect.stringContaining('0 tenant(s) migrated, 0 failed')])
+    const { code: exit, stdout } = await erp('migrate')
+    expect([exit, stdout]).toEqual([0, expect.stringContaining('\tup\tdone\t0 of 0 done')])
   })
 })
 

@@ -7,6 +7,7 @@ import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import { Type } from 'typebox'
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import type { Gate, TenantLocation } from '../tenancy/gate.ts'
@@ -126,9 +127,11 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
   const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
     serve(route, ports, runner, request, reply)
   const bodyLimit = operation.bodyLimitBytes ?? BODY_LIMIT_BYTES
+  // What may be left out whole is as good as empty.
+  const nothing = body && Type.IsOptional(body) ? () => ({}) : () => undefined
   // Bodies are looked through before validation, so that text nobody can store never reaches a pattern.
   const preValidation = async (request: FastifyRequest): Promise<void> => {
-    request.body ??= undefined
+    request.body ??= nothing()
     const wrong = unstorableText({ ...(request.query as object), ...(request.params as object) })
     if (typeof request.body === 'object') wrong.push(...unstorableText(request.body))
     if (wrong.length > 0) throw validationProblem(wrong)

@@ -22,6 +22,15 @@ export async function announce(tx: PlatformTx, announcement: Announcement): Prom
   await tx.rows(sql`SELECT pg_notify(${CHANNEL}, ${JSON.stringify(announcement)})`.compile(platformSql))
 }
 
+/** Many tenants changed at once. */
+export async function announceTenants(tx: PlatformTx, tenantIds: readonly string[]): Promise<void> {
+  if (tenantIds.length === 0) return
+  await tx.rows(
+    sql`SELECT pg_notify(${CHANNEL}, json_build_object('kind', 'tenant', 'tenantId', id)::text)
+      FROM unnest(${tenantIds}::text[]) AS id`.compile(platformSql),
+  )
+}
+
 export class Announcements {
   readonly #address: DatabaseAddress
   readonly #hear: (announcement: Announcement) => void

@@ -40,6 +40,14 @@ export interface Configuration {
   readonly connectionsMaximum: number
   readonly connectionsPerTenantMaximum: number
   readonly connectionWaitMs: number
+  /** Whether a start brings tenants that are behind up to date by itself. */
+  readonly migratesAtStart: boolean
+  /** Tenants migrated at once, over all servers. */
+  readonly fleetParallel: number
+  /** A fleet migration stops by itself when more of one wave have failed. */
+  readonly fleetFailurePercent: number
+  readonly fleetLockTimeoutMs: number
+  readonly fleetStatementTimeoutMs: number
 }
 
 export class ConfigurationError extends Error {
@@ -98,6 +106,13 @@ export function readConfiguration(environment: Environment): Configuration {
     connectionsMaximum: reader.integer('CONNECTIONS_MAXIMUM', 60, 4, 10_000),
     connectionsPerTenantMaximum: reader.integer('CONNECTIONS_PER_TENANT_MAXIMUM', 8, 1, 1_000),
     connectionWaitMs: reader.integer('CONNECTION_WAIT_MS', 2_000, 100, 60_000),
+    migratesAtStart:
+      reader.choice('MIGRATE_AT_START', ['true', 'false'], mode === 'production' ? 'false' : 'true') ===
+      'true',
+    fleetParallel: reader.integer('FLEET_PARALLEL', 4, 1, 100),
+    fleetFailurePercent: reader.integer('FLEET_FAILURE_PERCENT', 10, 0, 100),
+    fleetLockTimeoutMs: reader.integer('FLEET_LOCK_TIMEOUT_MS', 5_000, 100, 600_000),
+    fleetStatementTimeoutMs: reader.integer('FLEET_STATEMENT_TIMEOUT_MS', 300_000, 100, 86_400_000),
   }
   checkSecretKey(configuration, reader)
   if (mode === 'production') checkProduction(configuration, reader)

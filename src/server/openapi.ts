@@ -14,6 +14,7 @@ export async function openApiDocument(version: string): Promise<object> {
       operators: new OperatorSessions(nothing, nothing),
       announceOperatorSessionEnd: unused,
       tenants: nothing,
+      fleet: nothing,
       workflows: nothing,
       identity: nothing,
     }),

@@ -15,11 +15,11 @@ import { createHttpServer, type HttpPorts } from '../http/server.ts'
 import { Tokens } from '../http/tokens.ts'
 import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
+import { FleetMigrations, type FleetPorts } from '../platform/fleet/fleet.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
 import { TenantDirectory } from '../platform/tenants/directory.ts'
-import { migrateTenants, type FleetOutcome } from '../platform/tenants/migration.ts'
 import { Provisioning, type ProvisioningPorts } from '../platform/tenants/provisioning.ts'
 import { addressOf, DatabaseServer, sslOf } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
@@ -47,6 +47,8 @@ export interface ProductOptions {
   readonly atStep?: ProvisioningPorts['atStep']
   readonly compensationAttempts?: number
   readonly tendEveryMs?: number
+  /** Tests only; see WavePorts. */
+  readonly atTenant?: FleetPorts['atTenant']
 }
 
 export interface Product {
@@ -61,8 +63,7 @@ export interface Product {
   readonly workflows: Workflows
   readonly tokens: Tokens
   readonly routes: readonly Route[]
-  /** What starting did to tenants whose schema was behind. */
-  readonly fleet: FleetOutcome
+  readonly fleet: FleetMigrations
   /** Makes the first operator if there is none; a generated password comes back this one time, to be shown. */
   ensureFirstOperator(): Promise<string | undefined>
   /** Starts answering; resolves to the port. */
@@ -182,6 +183,7 @@ async function assemble(parts: Parts): Promise<Product> {
     atStep: parts.options.atStep,
     compensationAttempts: parts.options.compensationAttempts,
   })
+  const fleet = createFleet(parts, { gate, servers, databases })
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
 
   const users = new UserSessions(tokens, configuration, tenantPermissions)
@@ -205,14 +207,17 @@ async function assemble(parts: Parts): Promise<Product> {
       addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
       endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
     },
+    fleet,
     workflows,
     identity,
   })
 
   await databases.ensureTemplates()
-  const fleet = await migrateTenants({ gate, databases, log })
   await workflows.start()
   stops.push(() => workflows.stop())
+  await fleet.begin()
+  stops.push(async () => fleet.stop())
+  if (configuration.migratesAtStart) await fleet.migrateAtStart()
   await provisioning.tendForgotten()
   const tend = async (): Promise<void> => {
     await Promise.all([databases.refill(), provisioning.tendForgotten()]).catch((error: unknown) =>
@@ -266,6 +271,31 @@ async function assemble(parts: Parts): Promise<Product> {
     listen,
     stop: parts.stop,
   }
+}
+
+function createFleet(
+  { configuration, log, options }: Parts,
+  { gate, servers, databases }: Pick<Product, 'gate' | 'servers' | 'databases'>,
+): FleetMigrations {
+  return new FleetMigrations({
+    gate,
+    addressOf: async (serverId, database) => (await servers.locate(serverId)).migratorAddress(database),
+    limits: {
+      lockTimeoutMs: configuration.fleetLockTimeoutMs,
+      statementTimeoutMs: configuration.fleetStatementTimeoutMs,
+    },
+    settings: {
+      parallel: configuration.fleetParallel,
+      failurePercent: configuration.fleetFailurePercent,
+    },
+    beforeWave: () => Promise.resolve(),
+    afterMigration: async () => {
+      await databases.ensureTemplates()
+      void databases.refill()
+    },
+    log,
+    ...(options.atTenant ? { atTenant: options.atTenant } : {}),
+  })
 }
 
 /** Requests under way are answered first; their connections, kept alive, must not keep us alive too. */

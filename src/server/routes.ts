@@ -3,6 +3,8 @@ import { identityRoutes, type IdentityPorts } from '../erp/identity/operations.t
 import { erpRoutes } from '../erp/routes.ts'
 import type { Route } from '../http/route.ts'
 import type { Workflows } from '../jobs/workflows.ts'
+import type { FleetMigrations } from '../platform/fleet/fleet.ts'
+import { fleetOperation, fleetRoutes } from '../platform/fleet/operations.ts'
 import { operationRoutes } from '../platform/operations/operations.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import { planRoutes } from '../platform/plans/operations.ts'
@@ -12,6 +14,7 @@ export interface RouteServices {
   readonly operators: OperatorSessions
   readonly announceOperatorSessionEnd: (sessionId: string) => Promise<void>
   readonly tenants: TenantPorts
+  readonly fleet: FleetMigrations
   readonly workflows: Workflows
   readonly identity: IdentityPorts
 }
@@ -21,7 +24,8 @@ export function allRoutes(services: RouteServices): Route[] {
     ...services.operators.routes(services.announceOperatorSessionEnd),
     ...planRoutes,
     ...tenantRoutes(services.tenants),
-    ...operationRoutes(services.workflows),
+    ...fleetRoutes(services.fleet),
+    ...operationRoutes(services.workflows, [fleetOperation]),
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]

@@ -1,15 +1,26 @@
+import type { Static } from 'typebox'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { implement, type Route } from '../../http/route.ts'
 import type { Workflows } from '../../jobs/workflows.ts'
+import type { PlatformRead } from '../../tenancy/handles.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
-import { getOperation } from './contract.ts'
+import { getOperation, type OperationState } from './contract.ts'
+
+export type OperationView = Omit<Static<typeof OperationState>, 'id'>
+
+/** Work that is more than one workflow tells itself how far it is; undefined: the id is none of its. */
+export type OperationViewer = (tx: PlatformRead, operationId: string) => Promise<OperationView | undefined>
 
 /** The steps each kind of operation has, so that progress is known before they are done. */
 const STEPS: Readonly<Record<string, readonly string[]>> = { [PROVISION_TENANT]: provisioningSteps }
 
-export function operationRoutes(workflows: Workflows): Route[] {
+export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {
   return [
-    implement(getOperation, async (_door, { params }) => {
+    implement(getOperation, async (door, { params }) => {
+      for (const viewer of viewers) {
+        const view = await door.read((tx) => viewer(tx, params.id))
+        if (view) return { id: params.id, ...view }
+      }
       const state = await workflows.state(params.id)
       if (!state) throw new Problem(problems.notFound, { message: 'There is no such operation' })
       const planned = STEPS[state.kind] ?? []

@@ -277,7 +277,7 @@ export class TenantDatabases {
   }
 
   /** Brings the tenant's database to the version of this code, if it is not there yet. */
-  async migrateTenant(serverId: string, database: string): Promise<string> {
+  async migrateTenant(serverId: string, database: string): Promise<string | null> {
     const address = (await this.#options.servers.get(serverId)).migratorAddress(database)
     return (await migrate(address, 'tenant')).version
   }

@@ -9,6 +9,7 @@ import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformRead } from '../../tenancy/handles.ts'
 import type { DatabaseAddress } from '../../tenancy/pools.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
+import { canServe } from '../fleet/rules/compatibility.ts'
 import type { DatabaseServers } from '../servers/registry.ts'
 
 const ENTRIES_MAXIMUM = 20_000
@@ -87,6 +88,13 @@ export class TenantDirectory {
         .selectFrom('platform.tenant')
         .select(['id', 'tenant_code', 'status', 'status_reason', 'server_id', 'database_name'])
         .select(['runtime_role', 'sealed_runtime_password', 'schema_version'])
+        .select((eb) =>
+          eb
+            .selectFrom('platform.schema_version as v')
+            .select('v.oldest_code_version')
+            .whereRef('v.version', '=', 'platform.tenant.schema_version')
+            .as('oldest_code_version'),
+        )
         .where('status', '<>', 'failed')
         .where((eb) =>
           column === 'tenant_code'
@@ -118,7 +126,11 @@ export class TenantDirectory {
     return entry.address()
   }
 
-  #closedBecause(row: { status: string; schema_version: string | null }): Problem | undefined {
+  #closedBecause(row: {
+    status: string
+    schema_version: string | null
+    oldest_code_version: string | null
+  }): Problem | undefined {
     if (row.status === 'provisioning') {
       return new Problem(problems.unavailable, {
         message: 'This account is being set up',
@@ -126,7 +138,8 @@ export class TenantDirectory {
       })
     }
     if (row.status !== 'active' && row.status !== 'read_only') return new Problem(problems.tenantSuspended)
-    if (row.schema_version !== this.#schemaVersion) {
+    const tenant = { version: row.schema_version, oldestCodeVersion: row.oldest_code_version }
+    if (!canServe(this.#schemaVersion, tenant)) {
       const message = 'This account is being brought up to date'
       return new Problem(problems.unavailable, { message, retryAfterSeconds: 30 })
     }

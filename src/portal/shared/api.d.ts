@@ -188,6 +188,194 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/fleet/plan': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Which tenants are at which version, and the waves a fleet migration would take now */
+    get: operations['getFleetPlan']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Fleet migrations, newest first */
+    get: operations['listFleetMigrations']
+    put?: never
+    /** Bring every tenant to the schema of this code, wave by wave; with dryRun, tell the plan only (200) */
+    post: operations['startFleetMigration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** How far a fleet migration is: counts by wave, and what failed */
+    get: operations['getFleetMigration']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/tenants': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The tenants of a fleet migration, in the order of its waves */
+    get: operations['listTenantMigrations']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/pause': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Begin no further tenant; those under way are finished */
+    post: operations['pauseFleetMigration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/resume': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Go on where a paused or stopped fleet migration was left */
+    post: operations['resumeFleetMigration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/retry': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Try the failed tenants again: those named, or all of them */
+    post: operations['retryFleetMigration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/skip': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Leave tenants out that wait or have failed */
+    post: operations['skipTenantMigrations']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/cancel': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Give up a paused or stopped fleet migration: what is done stays, the rest is left as it is */
+    post: operations['cancelFleetMigration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/fleet-migrations/{id}/rollback': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Undo a fleet migration by its down parts, for all its tenants or some: a fleet migration of its own */
+    post: operations['rollBackFleetMigration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/canary': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    /** Whether the tenant goes first when the fleet is migrated */
+    put: operations['setTenantCanary']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/platform/operations/{id}': {
     parameters: {
       query?: never
@@ -1560,6 +1748,1317 @@ export interface operations {
                 name: string
                 description: string
               }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getFleetPlan: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              targetVersion: string
+              tenants: number
+              current: number
+              behind: number
+              /** @description Of a newer version than this code; left alone */
+              ahead: number
+              pendingMigrations: string[]
+              versions: {
+                /** @description Name of the newest migration a database has */
+                version: string | null
+                tenants: number
+                pendingMigrations: string[]
+              }[]
+              servers: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                name: string
+                tenants: number
+                behind: number
+              }[]
+              plans: {
+                planCode: string
+                tenants: number
+                behind: number
+              }[]
+              waves: {
+                number: number
+                name: string
+                tenants: number
+                /** @description The first hundred */
+                tenantCodes: string[]
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listFleetMigrations: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        status?: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              fleetMigrations: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Poll /platform/operations/{id} */
+                operationId: string
+                /** @enum {unknown} */
+                direction: 'up' | 'down'
+                /** @enum {unknown} */
+                status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+                statusReason: string | null
+                /** @description null: every tenant back to where it was */
+                targetVersion: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                rollsBackId: string | null
+                parallel: number
+                failurePercent: number
+                startedBy: string
+                progress: number
+                counts: {
+                  total: number
+                  waiting: number
+                  done: number
+                  failed: number
+                  skipped: number
+                }
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  startFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description Instead of: canaries, then each plan from the smallest. Tenants that no wave names go with a last one */
+          waves?: {
+            name?: string
+            tenantCodes?: string[]
+            planCodes?: string[]
+            /** @description The tenants flagged as canaries */
+            canaries?: boolean
+          }[]
+          dryRun?: boolean
+          parallel?: number
+          /** @description Stops by itself when more of one wave have failed */
+          failurePercent?: number
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string | null
+              /** @description Poll /platform/operations/{id} */
+              operationId: string | null
+              /**
+               * @description planned: a dry run; nothing was started
+               * @enum {unknown}
+               */
+              status: 'planned' | 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              plan: {
+                targetVersion: string
+                tenants: number
+                current: number
+                behind: number
+                /** @description Of a newer version than this code; left alone */
+                ahead: number
+                pendingMigrations: string[]
+                versions: {
+                  /** @description Name of the newest migration a database has */
+                  version: string | null
+                  tenants: number
+                  pendingMigrations: string[]
+                }[]
+                servers: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  name: string
+                  tenants: number
+                  behind: number
+                }[]
+                plans: {
+                  planCode: string
+                  tenants: number
+                  behind: number
+                }[]
+                waves: {
+                  number: number
+                  name: string
+                  tenants: number
+                  /** @description The first hundred */
+                  tenantCodes: string[]
+                }[]
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listTenantMigrations: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        status?: 'waiting' | 'done' | 'failed' | 'skipped'
+        wave?: number
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              tenants: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  pauseFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          reason?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  resumeFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  retryFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          tenantIds?: string[]
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  skipTenantMigrations: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          tenantIds: string[]
+          reason: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  cancelFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          reason?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  rollBackFleetMigration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          tenantIds?: string[]
+          reason?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /** @enum {unknown} */
+              direction: 'up' | 'down'
+              /** @enum {unknown} */
+              status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+              statusReason: string | null
+              /** @description null: every tenant back to where it was */
+              targetVersion: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rollsBackId: string | null
+              parallel: number
+              failurePercent: number
+              startedBy: string
+              progress: number
+              counts: {
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              rolledBackById: string | null
+              waves: {
+                number: number
+                name: string
+                /** @enum {unknown} */
+                status: 'waiting' | 'backing_up' | 'running' | 'done'
+                total: number
+                waiting: number
+                done: number
+                failed: number
+                skipped: number
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              /** @description The first two hundred; all by …/tenants?status=failed */
+              failures: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                wave: number
+                /** @enum {unknown} */
+                status: 'waiting' | 'done' | 'failed' | 'skipped'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                /** @description Name of the newest migration a database has */
+                currentVersion: string | null
+                attempts: number
+                error: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  setTenantCanary: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          isCanary: boolean
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              isCanary: boolean
             }
             message?: string
           }

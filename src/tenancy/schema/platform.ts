@@ -41,6 +41,71 @@ export interface PlatformAuditEvent {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformFleetMigration {
+  created_at: Generated<Timestamp>
+  direction: string
+  failure_percent: number
+  finished_at: Timestamp | null
+  id: Generated<string>
+  parallel: number
+  rolls_back_id: string | null
+  run: Generated<number>
+  started_by: string
+  status: string
+  status_reason: string | null
+  target_version: string | null
+  updated_at: Generated<Timestamp>
+}
+
+export interface PlatformFleetMigrationTenant {
+  attempts: Generated<number>
+  created_at: Generated<Timestamp>
+  duration_ms: number | null
+  error: string | null
+  finished_at: Timestamp | null
+  fleet_migration_id: string
+  from_version: string | null
+  id: Generated<string>
+  run: number | null
+  status: Generated<string>
+  tenant_id: string
+  to_version: string | null
+  updated_at: Generated<Timestamp>
+  wave: number
+}
+
+export interface PlatformFleetMigrationWave {
+  created_at: Generated<Timestamp>
+  finished_at: Timestamp | null
+  fleet_migration_id: string
+  id: Generated<string>
+  name: string
+  number: number
+  started_at: Timestamp | null
+  status: Generated<string>
+  updated_at: Generated<Timestamp>
+}
+
+export interface PlatformFleetRehearsal {
+  check_ms: number | null
+  copy_ms: number | null
+  created_at: Generated<Timestamp>
+  database_name: string
+  error: string | null
+  findings: Generated<Json>
+  finished_at: Timestamp | null
+  from_version: string | null
+  id: Generated<string>
+  migrate_ms: number | null
+  runtime_role: string
+  started_by: string
+  status: string
+  steps: Generated<Json>
+  tenant_id: string
+  to_version: string | null
+  updated_at: Generated<Timestamp>
+}
+
 export interface PlatformIdempotencyKey {
   created_at: Generated<Timestamp>
   id: Generated<string>
@@ -110,6 +175,14 @@ export interface PlatformReadyDatabase {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformSchemaVersion {
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  oldest_code_version: string
+  updated_at: Generated<Timestamp>
+  version: string
+}
+
 export interface PlatformServer {
   admin_database: string | null
   checked_at: Timestamp | null
@@ -145,6 +218,7 @@ export interface PlatformTenant {
   currency: string
   database_name: string | null
   id: Generated<string>
+  is_canary: Generated<boolean>
   plan_id: string
   provisioning_attempt: Generated<number>
   runtime_role: string | null
@@ -161,11 +235,16 @@ export interface PlatformTenant {
 
 export interface DB {
   'platform.audit_event': PlatformAuditEvent
+  'platform.fleet_migration': PlatformFleetMigration
+  'platform.fleet_migration_tenant': PlatformFleetMigrationTenant
+  'platform.fleet_migration_wave': PlatformFleetMigrationWave
+  'platform.fleet_rehearsal': PlatformFleetRehearsal
   'platform.idempotency_key': PlatformIdempotencyKey
   'platform.operator': PlatformOperator
   'platform.operator_session': PlatformOperatorSession
   'platform.plan': PlatformPlan
   'platform.ready_database': PlatformReadyDatabase
+  'platform.schema_version': PlatformSchemaVersion
   'platform.server': PlatformServer
   'platform.tenant': PlatformTenant
 }
