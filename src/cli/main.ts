@@ -11,6 +11,7 @@ const files: Readonly<Record<string, () => Promise<{ commands: readonly Command[
   migrate: () => import('./fleet.ts'),
   fleet: () => import('./fleet.ts'),
   tenants: () => import('./tenants.ts'),
+  servers: () => import('./servers.ts'),
   check: () => import('./check.ts'),
   'import-sales-journal': () => import('./import-sales-journal.ts'),
   'export-journal': () => import('./export-journal.ts'),

@@ -14,6 +14,7 @@ import type { Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
 import { command } from './command.ts'
 import { withProduct } from './program.ts'
+import { serverNamed } from './servers.ts'
 
 const text = { type: 'string' } as const
 const code = { ...text, value: 'CODE' } as const
@@ -46,6 +47,7 @@ const create = command({
     country: { ...code, default: 'US', help: 'ISO 3166-1, two letters' },
     currency: { ...code, default: 'USD', help: 'ISO 4217, three letters' },
     chart: { ...code, help: 'chart of accounts: generic, us, uk, eg; else by country' },
+    server: { ...text, value: 'NAME', help: 'server for its database; else the emptiest shared one' },
     'admin-name': { ...text, default: 'Administrator', help: 'first user' },
     'admin-email': { ...text, value: 'ADDRESS', required: true, help: 'the first user signs in with it' },
     'admin-password': { ...text, help: 'without it a link to set one is printed' },
@@ -65,7 +67,11 @@ const create = command({
     }
     const wrong = bodyProblems(TenantBody, body)
     if (wrong.length > 0) throw validationProblem(wrong)
-    await withProduct(async (product) => printMade(await callPlatform(product, createTenant, { body })))
+    await withProduct(async (product) => {
+      const { server } = values
+      const place = server === undefined ? {} : { serverId: (await serverNamed(product, server)).id }
+      printMade(await callPlatform(product, createTenant, { body: { ...body, ...place } }))
+    })
   },
 })
 

@@ -33,6 +33,26 @@ export class Metrics {
     this.registry.registerMetric(gauge)
   }
 
+  /** The same with one label, whose values must be few: `read` gives the figure of each. */
+  gauges(
+    name: string,
+    help: string,
+    label: string,
+    read: () => Promise<readonly (readonly [string, number])[]>,
+  ): void {
+    const gauge = new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [],
+      async collect() {
+        this.reset()
+        for (const [value, figure] of await read()) this.set({ [label]: value }, figure)
+      },
+    })
+    this.registry.registerMetric(gauge)
+  }
+
   get contentType(): string {
     return this.registry.contentType
   }

@@ -1,47 +1,15 @@
 /** Announcements while the way to the database is cut: no storm of attempts, and nothing heard is missed after. */
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { addressOf, withClient } from '../tenancy/databases.ts'
 import { eventually } from '../testing/process.ts'
+import { Way } from '../testing/way.ts'
 import { Announcements, type Announcement } from './announcements.ts'
 
 const admin = addressOf(inject('adminUrl'), false)
-/** A way to PostgreSQL that can be cut, and that counts who comes. */
-class Way {
-  attempts = 0
-  isCut = false
-  port = 0
-  readonly #sockets = new Set<Socket>()
-  readonly #server: Server = createServer((socket) => {
-    this.attempts++
-    socket.on('error', () => {})
-    if (this.isCut) return void socket.destroy()
-    const through = connect(admin.port, admin.host)
-    through.on('error', () => socket.destroy())
-    this.#sockets.add(socket.on('close', () => through.destroy()))
-    through.on('close', () => socket.destroy())
-    socket.pipe(through).pipe(socket)
-  })
-
-  async open(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    this.port = (this.#server.address() as { port: number }).port
-  }
-  cut(): void {
-    this.isCut = true
-    for (const socket of this.#sockets) socket.destroy()
-    this.#sockets.clear()
-  }
-  close(): void {
-    this.cut()
-    this.#server.close()
-  }
-}
-
-const way = new Way()
+const way = new Way(admin)
 beforeAll(() => way.open())
-beforeEach(() => void (way.isCut = false))
+beforeEach(() => way.mend())
 afterAll(() => way.close())
 
 let announcements: Announcements
@@ -79,7 +47,7 @@ test(
     await sleep(6_500)
     expect(way.attempts).toBeGreaterThanOrEqual(4) // control: it does try
     expect(way.attempts).toBeLessThanOrEqual(10)
-    way.isCut = false
+    way.mend()
     await eventually(async () => expect(forgotten).toBe(2), 5_000, 20)
     await tell(tenant('t2'))
     await eventually(async () => expect(heard).toEqual([{ kind: 'tenant', tenantId: 't2' }]), 2_000, 10)

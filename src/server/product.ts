@@ -17,6 +17,7 @@ import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
 import { FleetMigrations, type FleetPorts } from '../platform/fleet/fleet.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
+import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
 import { TenantDirectory } from '../platform/tenants/directory.ts'
@@ -183,7 +184,12 @@ async function assemble(parts: Parts): Promise<Product> {
     atStep: parts.options.atStep,
     compensationAttempts: parts.options.compensationAttempts,
   })
+<<<<<<< HEAD
   const fleet = createFleet(parts, { gate, servers, databases })
+=======
+  const health = new ServerHealthChecks({ gate, servers, log })
+  health.measure(metrics)
+>>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
 
   const users = new UserSessions(tokens, configuration, tenantPermissions)
@@ -207,7 +213,11 @@ async function assemble(parts: Parts): Promise<Product> {
       addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
       endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
     },
+<<<<<<< HEAD
     fleet,
+=======
+    servers: { servers, databases, health, secrets, isProduction },
+>>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
     workflows,
     identity,
   })
@@ -215,6 +225,7 @@ async function assemble(parts: Parts): Promise<Product> {
   await databases.ensureTemplates()
   await workflows.start()
   stops.push(() => workflows.stop())
+<<<<<<< HEAD
   await fleet.begin()
   stops.push(async () => fleet.stop())
   if (configuration.migratesAtStart) await fleet.migrateAtStart()
@@ -228,6 +239,15 @@ async function assemble(parts: Parts): Promise<Product> {
   const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
   tending.unref()
   stops.push(async () => clearInterval(tending))
+=======
+  await provisioning.startForgotten()
+  health.start()
+  stops.push(() => health.stop())
+  void databases.refill()
+  const refilling = setInterval(() => void databases.refill(), REFILL_EVERY_MS)
+  refilling.unref()
+  stops.push(async () => clearInterval(refilling))
+>>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
 
   const ports: HttpPorts = {
     gate,

@@ -8,13 +8,18 @@ import { fleetOperation, fleetRoutes } from '../platform/fleet/operations.ts'
 import { operationRoutes } from '../platform/operations/operations.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import { planRoutes } from '../platform/plans/operations.ts'
+import { serverRoutes, type ServerPorts } from '../platform/servers/operations.ts'
 import { tenantRoutes, type TenantPorts } from '../platform/tenants/operations.ts'
 
 export interface RouteServices {
   readonly operators: OperatorSessions
   readonly announceOperatorSessionEnd: (sessionId: string) => Promise<void>
   readonly tenants: TenantPorts
+<<<<<<< HEAD
   readonly fleet: FleetMigrations
+=======
+  readonly servers: ServerPorts
+>>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
   readonly workflows: Workflows
   readonly identity: IdentityPorts
 }
@@ -24,8 +29,13 @@ export function allRoutes(services: RouteServices): Route[] {
     ...services.operators.routes(services.announceOperatorSessionEnd),
     ...planRoutes,
     ...tenantRoutes(services.tenants),
+<<<<<<< HEAD
     ...fleetRoutes(services.fleet),
     ...operationRoutes(services.workflows, [fleetOperation]),
+=======
+    ...serverRoutes(services.servers),
+    ...operationRoutes(services.workflows),
+>>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]

@@ -241,6 +241,11 @@ export class DatabaseServer {
   }
 }
 
+/** Whether a server that says this of its migrator was set up by an installation with our key. */
+export function isKeyOf(secrets: Secrets, comment: string): boolean {
+  return comment === `solution-erp key ${secrets.keyId}`
+}
+
 export async function withClient<Result>(
   address: DatabaseAddress,
   work: (client: pg.Client) => Promise<Result>,

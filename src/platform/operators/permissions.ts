@@ -3,17 +3,20 @@ import type { operatorRoles } from './contract.ts'
 
 export type OperatorRole = (typeof operatorRoles)[number]
 
+const commercial = ['tenants:view', 'plans:view', 'operations:view']
+
+const technical = [...commercial, 'servers:view', 'fleet:view']
+
 export const operatorPermissions: Readonly<Record<OperatorRole, readonly string[]>> = {
   owner: [
-    'tenants:view',
+    ...technical,
     'tenants:create',
     'tenants:suspend',
-    'plans:view',
-    'operations:view',
-    'fleet:view',
+    'tenants:move',
+    'servers:manage',
     'fleet:migrate',
   ],
-  billing: ['tenants:view', 'tenants:suspend', 'plans:view', 'operations:view'],
-  support: ['tenants:view', 'plans:view', 'operations:view', 'fleet:view'],
-  'read-only': ['tenants:view', 'plans:view', 'operations:view', 'fleet:view'],
+  billing: [...commercial, 'tenants:suspend'],
+  support: technical,
+  'read-only': technical,
 }

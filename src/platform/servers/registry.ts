@@ -122,20 +122,53 @@ export class DatabaseServers {
     if (!row) throw new Problem(problems.notFound, { message: 'There is no such server' })
     if (row.host === null) return undefined
     const { secrets } = this.#options
-    return {
+    return adminAddress({
       host: row.host,
       port: row.port ?? 0,
-      database: row.admin_database ?? '',
-      user: secrets.open(row.sealed_admin_user ?? '', `${id}/user`),
-      password: secrets.open(row.sealed_admin_password ?? '', `${id}/password`),
-      ssl: sslOf(row.ssl_mode as Parameters<typeof sslOf>[0]),
-    }
+      sslMode: row.ssl_mode as ServerConnection['sslMode'],
+      adminDatabase: row.admin_database ?? '',
+      adminUser: secrets.open(row.sealed_admin_user ?? '', `${id}/user`),
+      adminPassword: secrets.open(row.sealed_admin_password ?? '', `${id}/password`),
+    })
   }
 
   async #prepare(server: DatabaseServer): Promise<void> {
     const { isProduction, log } = this.#options
     await checkDatabaseServer(server, isProduction, log)
     await server.prepare()
+  }
+}
+
+export interface ServerConnection {
+  readonly host: string
+  readonly port: number
+  readonly sslMode: 'disable' | 'require' | 'verify-full'
+  readonly adminUser: string
+  readonly adminPassword: string
+  readonly adminDatabase: string
+}
+
+export function adminAddress(connection: ServerConnection): DatabaseAddress {
+  const { host, port, sslMode, adminUser, adminPassword, adminDatabase } = connection
+  return {
+    host,
+    port,
+    database: adminDatabase,
+    user: adminUser,
+    password: adminPassword,
+    ssl: sslOf(sslMode),
+  }
+}
+
+/** As they are kept: the administrator sealed, bound to this server's row. */
+export function sealedConnection(secrets: Secrets, id: string, connection: ServerConnection) {
+  return {
+    host: connection.host,
+    port: connection.port,
+    ssl_mode: connection.sslMode,
+    admin_database: connection.adminDatabase,
+    sealed_admin_user: secrets.seal(connection.adminUser, `${id}/user`),
+    sealed_admin_password: secrets.seal(connection.adminPassword, `${id}/password`),
   }
 }
 

@@ -4,7 +4,7 @@
  * a database that bears a tenant's name was given to that tenant, whatever died in between.
  */
 import { randomBytes } from 'node:crypto'
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import { insertTenantDefaults } from '../../erp/onboarding.ts'
 import type { DatabaseServer } from '../../tenancy/databases.ts'
 import type { Gate } from '../../tenancy/gate.ts'
@@ -222,14 +222,18 @@ export class TenantDatabases {
     })
   }
 
-  async #dropAbandoned(serverId: string): Promise<void> {
+  #dropAbandoned(serverId: string): Promise<void> {
+    const isAbandoned = sql<boolean>`((state = 'building' AND created_at < now() - ${ABANDONED_AFTER}::interval)
+      OR (state = 'ready' AND template_fingerprint <> ${this.template}))`
+    return this.#dropReady(serverId, isAbandoned)
+  }
+
+  async #dropReady(serverId: string, which: RawBuilder<boolean>): Promise<void> {
     const { gate, servers } = this.#options
-    const abandoned = await gate.writePlatform(this.#actor, (tx) =>
+    const abandoned = await gate.readPlatform(this.#actor, (tx) =>
       tx.rows(
-        sql<ReadyDatabase>`SELECT ${sql.join(COLUMNS.map((column) => sql.ref(column)))}
-          FROM platform.ready_database WHERE server_id = ${serverId} AND claimed_by IS NULL AND (
-            (state = 'building' AND created_at < now() - ${ABANDONED_AFTER}::interval)
-            OR (state = 'ready' AND template_fingerprint <> ${this.template}))`.compile(platformSql),
+        sql<ReadyDatabase>`SELECT ${sql.join(COLUMNS.map((column) => sql.ref(column)))} FROM platform.ready_database
+          WHERE server_id = ${serverId} AND claimed_by IS NULL AND ${which}`.compile(platformSql),
       ),
     )
     if (abandoned.length === 0) return
@@ -239,6 +243,14 @@ export class TenantDatabases {
       await server.dropRole(role)
       await gate.writePlatform(this.#actor, (tx) => forget(tx, id))
     }
+  }
+
+  /** Takes away what we keep on a server that gets no more tenants: ready databases and templates. */
+  async withdraw(serverId: string): Promise<void> {
+    await this.#refilling
+    await this.#dropReady(serverId, sql<boolean>`true`)
+    const server = await this.#options.servers.get(serverId)
+    for (const name of await server.databaseNames(TEMPLATE_PREFIX)) await server.drop(name)
   }
 
   // ---- a tenant's --------------------------------------------------------------------------------------

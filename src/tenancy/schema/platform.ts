@@ -204,6 +204,7 @@ export interface PlatformServer {
   server_version: string | null
   ssl_mode: string | null
   state: Generated<string>
+  system_identifier: string | null
   updated_at: Generated<Timestamp>
 }
 
