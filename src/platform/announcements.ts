@@ -10,7 +10,8 @@ import { platformSql, type PlatformTx } from '../tenancy/handles.ts'
 import { clientConfig, type DatabaseAddress } from '../tenancy/pools.ts'
 
 export type Announcement =
-  | { readonly kind: 'tenant'; readonly tenantId: string }
+  /** `reconnect`: its database is shut, moved or held, so that connections to it are opened anew. */
+  | { readonly kind: 'tenant'; readonly tenantId: string; readonly reconnect?: true }
   | { readonly kind: 'server'; readonly serverId: string }
   | { readonly kind: 'user-session'; readonly tenantId: string; readonly sessionId: string | null }
   | { readonly kind: 'operator-session'; readonly sessionId: string }

@@ -379,12 +379,13 @@ interface Listeners {
 }
 
 async function startAnnouncements({ platformAddress, stops }: Parts, listeners: Listeners): Promise<void> {
-  const { directory, servers, users, operators } = listeners
+  const { directory, servers, users, operators, gate } = listeners
   const hear = (announcement: Announcement): void => {
     switch (announcement.kind) {
       case 'tenant':
         directory.forget(announcement.tenantId)
         users.forgetTenant(announcement.tenantId)
+        if (announcement.reconnect) void gate.renewTenant(announcement.tenantId)
         break
       case 'server':
         servers.forget(announcement.serverId)

@@ -241,9 +241,9 @@ export class DatabaseServer {
   }
 }
 
-/** Whether a server that says this of its migrator was set up by an installation with our key. */
+/** Whether a server that says this of its migrator was set up with one of our keys. */
 export function isKeyOf(secrets: Secrets, comment: string): boolean {
-  return comment === `solution-erp key ${secrets.keyId}`
+  return comment.startsWith(KEY_COMMENT) && secrets.knows(comment.slice(KEY_COMMENT.length))
 }
 
 export async function withClient<Result>(

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { Problem, problems } from '../kernel/problem.ts'
+import { isElsewhere, isHeld, UNLESS_HELD } from './hold.ts'
 import { literal } from './sql-text.ts'
 import { isConnectionLoss, pauseBeforeTryMs, type ConnectionPools, type DatabaseAddress } from './pools.ts'
 import {
@@ -31,12 +32,17 @@ export interface GateOptions {
   readonly platformAddress: DatabaseAddress
   /** Off behind poolers older than PgBouncer 1.21, which lose named statements between transactions. */
   readonly usePreparedStatements?: boolean
+  /** How long a request waits while its tenant's writes are held or its database changes its place. */
+  readonly holdWaitMs?: number
 }
 
 type Mode = 'READ ONLY' | 'READ WRITE'
 
 const PLATFORM = 'platform'
 const OPENING_ANSWER_MS = 5_000
+const HOLD_WAIT_MS = 10_000
+/** Requests of one tenant that wait at the same time for its writes to be let go. */
+const HELD_MAXIMUM = 500
 /**
  * Writers plan a statement once a connection (their statements look rows up by key; planning each anew took
  * a tenth of a posting) and never scan a table from end to end: a plan made while a new tenant's tables were
@@ -55,6 +61,8 @@ export class Gate {
   /** Connections whose last reader is still to be committed. */
   readonly #lingering = new WeakMap<pg.Client, NodeJS.Timeout>()
   readonly #usePreparedStatements: boolean
+  /** By tenant, how many requests wait for its writes to be let go. */
+  readonly #held = new Map<string, number>()
 
   constructor(options: GateOptions) {
     this.#options = options
@@ -134,29 +142,54 @@ export class Gate {
   /**
    * A transaction that could not be opened, because the connection it was given was dead, is tried again on
    * another one until the time to wait for a connection is up. Nothing of it can have happened: its first
-   * statement failed, and everything else travelled behind that one.
+   * statement failed, and everything else travelled behind that one. Where writes are held, or the database
+   * is changing its place, the wait is a longer one.
    */
   async #transact<Result>(
     mode: Mode,
     pools: ConnectionPools,
     key: string,
-    address: () => Promise<DatabaseAddress>,
+    address: (anew?: boolean) => Promise<DatabaseAddress>,
     actor: Actor,
     scope: TenantScope | null,
     work: Work<Result>,
   ): Promise<Result> {
-    const deadline = Date.now() + pools.waitMs
+    const startedAtMs = Date.now()
+    const { holdWaitMs = HOLD_WAIT_MS } = this.#options
+    let isAskedAnew = false
     for (let attempt = 1; ; attempt++) {
       try {
-        const client = await pools.acquire(key, address)
+        const client = await pools
+          .acquire(key, () => address())
+          .catch((error: unknown) => {
+            throw scope !== null && isElsewhere(error) ? new NotOpened(error) : error
+          })
         const transaction = new Transaction(client, actor, scope, this.#usePreparedStatements)
         return await this.#carryOut(mode, pools, client, transaction, work)
       } catch (error) {
+        if (!(error instanceof NotOpened)) throw translated(error)
+        const isChangingPlace = isElsewhere(error.cause)
+        const isHeldBack = isChangingPlace || isHeld(error.cause)
         const pauseMs = pauseBeforeTryMs(attempt)
-        if (!(error instanceof NotOpened) || Date.now() + pauseMs >= deadline) throw translated(error)
-        await sleep(pauseMs)
+        if (Date.now() + pauseMs - startedAtMs >= (isHeldBack ? holdWaitMs : pools.waitMs))
+          throw translated(error)
+        if (isHeldBack) await this.#waitUntilLetGo(key, pauseMs)
+        else await sleep(pauseMs)
+        // What is cached may be wrong, though nobody told us; later the cache is renewed by its age.
+        if (isChangingPlace && !isAskedAnew) await address(true)
+        isAskedAnew ||= isChangingPlace
       }
     }
+  }
+
+  async #waitUntilLetGo(tenantId: string, pauseMs: number): Promise<void> {
+    const waiting = this.#held.get(tenantId) ?? 0
+    if (waiting >= HELD_MAXIMUM) throw new Problem(problems.unavailable, { retryAfterSeconds: 2 })
+    this.#held.set(tenantId, waiting + 1)
+    await sleep(pauseMs)
+    const left = (this.#held.get(tenantId) ?? 1) - 1
+    if (left > 0) this.#held.set(tenantId, left)
+    else this.#held.delete(tenantId)
   }
 
   async #carryOut<Result>(
@@ -179,9 +212,10 @@ export class Gate {
       else this.#letLinger(client, transaction)
       return result
     } catch (error) {
-      const lostAtOpening = await opened.then(() => undefined, (reason: unknown) => isConnectionLoss(reason) && reason) // prettier-ignore
-      isBroken = Boolean(lostAtOpening) || isConnectionLoss(error) || (await transaction.rollBack())
-      throw lostAtOpening ? new NotOpened(lostAtOpening) : error
+      const notOpened = await opened.then(() => undefined, whyNotOpened)
+      // A session that may not write now never may: the database's word counts for those that begin later.
+      isBroken = notOpened !== undefined || isConnectionLoss(error) || (await transaction.rollBack())
+      throw notOpened ?? error
     } finally {
       pools.release(client, isBroken)
     }
@@ -205,7 +239,11 @@ export class Gate {
   }
 }
 
-/** The connection was lost before the transaction began on it. */
+function whyNotOpened(reason: unknown): NotOpened | undefined {
+  return isConnectionLoss(reason) || isHeld(reason) ? new NotOpened(reason) : undefined
+}
+
+/** The connection was lost before the transaction began on it, writes are held, or the database is elsewhere. */
 class NotOpened extends Error {
   constructor(cause: unknown) {
     super('The transaction could not be opened', { cause })
@@ -228,18 +266,20 @@ function opening(mode: Mode, actor: Actor, scope: TenantScope | null): string {
   const signed = Object.entries(settings).map(
     ([name, value]) => `set_config('erp.${name}', ${literal(value ?? '')}, true)`,
   )
-  return `BEGIN; SELECT set_config('erp.company_id', ${company}, true), ${signed.join(', ')}, ${WRITERS_PLANNING}`
+  const unlessHeld = scope === null ? '' : `${UNLESS_HELD}, `
+  return `BEGIN; SELECT ${unlessHeld}set_config('erp.company_id', ${company}, true), ${signed.join(', ')}, ${WRITERS_PLANNING}`
 }
 
 type Work<Result> = (tx: Transaction & TenantTx) => Promise<Result>
 
 /** Lost connections and overload are the database's weather, not our failure: 503, try again. */
 function translated(failure: unknown): unknown {
-  const error = failure instanceof NotOpened ? failure.cause : failure
+  const isOpened = !(failure instanceof NotOpened)
+  const error = isOpened ? failure : failure.cause
   if (error instanceof Problem) return error
   const { code } = error as { code?: string }
   const passing =
     isConnectionLoss(error) || code === '57014' || code === '55P03' || code === '40P01' || code === '53100'
-  if (!passing) return error
+  if (isOpened && !passing) return error
   return new Problem(problems.unavailable, { retryAfterSeconds: 1, cause: error })
 }
