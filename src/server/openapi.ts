@@ -14,11 +14,8 @@ export async function openApiDocument(version: string): Promise<object> {
       operators: new OperatorSessions(nothing, nothing),
       announceOperatorSessionEnd: unused,
       tenants: nothing,
-<<<<<<< HEAD
       fleet: nothing,
-=======
       servers: nothing,
->>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
       workflows: nothing,
       identity: nothing,
     }),

@@ -184,12 +184,9 @@ async function assemble(parts: Parts): Promise<Product> {
     atStep: parts.options.atStep,
     compensationAttempts: parts.options.compensationAttempts,
   })
-<<<<<<< HEAD
   const fleet = createFleet(parts, { gate, servers, databases })
-=======
   const health = new ServerHealthChecks({ gate, servers, log })
   health.measure(metrics)
->>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
 
   const users = new UserSessions(tokens, configuration, tenantPermissions)
@@ -213,11 +210,8 @@ async function assemble(parts: Parts): Promise<Product> {
       addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
       endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
     },
-<<<<<<< HEAD
     fleet,
-=======
     servers: { servers, databases, health, secrets, isProduction },
->>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
     workflows,
     identity,
   })
@@ -225,7 +219,6 @@ async function assemble(parts: Parts): Promise<Product> {
   await databases.ensureTemplates()
   await workflows.start()
   stops.push(() => workflows.stop())
-<<<<<<< HEAD
   await fleet.begin()
   stops.push(async () => fleet.stop())
   if (configuration.migratesAtStart) await fleet.migrateAtStart()
@@ -239,15 +232,8 @@ async function assemble(parts: Parts): Promise<Product> {
   const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
   tending.unref()
   stops.push(async () => clearInterval(tending))
-=======
-  await provisioning.startForgotten()
   health.start()
   stops.push(() => health.stop())
-  void databases.refill()
-  const refilling = setInterval(() => void databases.refill(), REFILL_EVERY_MS)
-  refilling.unref()
-  stops.push(async () => clearInterval(refilling))
->>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
 
   const ports: HttpPorts = {
     gate,

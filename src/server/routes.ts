@@ -15,11 +15,8 @@ export interface RouteServices {
   readonly operators: OperatorSessions
   readonly announceOperatorSessionEnd: (sessionId: string) => Promise<void>
   readonly tenants: TenantPorts
-<<<<<<< HEAD
   readonly fleet: FleetMigrations
-=======
   readonly servers: ServerPorts
->>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
   readonly workflows: Workflows
   readonly identity: IdentityPorts
 }
@@ -29,13 +26,9 @@ export function allRoutes(services: RouteServices): Route[] {
     ...services.operators.routes(services.announceOperatorSessionEnd),
     ...planRoutes,
     ...tenantRoutes(services.tenants),
-<<<<<<< HEAD
     ...fleetRoutes(services.fleet),
     ...operationRoutes(services.workflows, [fleetOperation]),
-=======
     ...serverRoutes(services.servers),
-    ...operationRoutes(services.workflows),
->>>>>>> 47e5d9b (Servers are registered, changed, drained, looked at and taken away: API, command line, health and metrics)
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]

@@ -393,6 +393,60 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/servers': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Database servers with their room and health, the oldest first */
+    get: operations['listServers']
+    put?: never
+    /** Register a database server; it is looked at first, and whatever is wrong with it is told at once */
+    post: operations['registerServer']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/servers/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One database server */
+    get: operations['getServer']
+    /** Change what is given; a new address must lead to the same databases */
+    put: operations['changeServer']
+    post?: never
+    /** Take away a database server that has no tenants left */
+    delete: operations['removeServer']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/servers/{id}/check': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Look at a database server now */
+    post: operations['checkServer']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/login': {
     parameters: {
       query?: never
@@ -3119,6 +3173,520 @@ export interface operations {
                 finishedAt: string | null
               }[]
               error: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listServers: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        search?: string
+        state?: 'active' | 'draining' | 'full'
+        kind?: 'shared' | 'dedicated'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              servers: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                name: string
+                /** @enum {unknown} */
+                kind: 'shared' | 'dedicated'
+                /** @enum {unknown} */
+                state: 'active' | 'draining' | 'full'
+                /** @description The configuration names it; its address is not kept here */
+                isConfigured: boolean
+                region: string | null
+                host: string | null
+                port: number | null
+                sslMode: ('disable' | 'require' | 'verify-full') | null
+                /** @description Tenants' databases at most; null: no limit */
+                databaseLimit: number | null
+                /** @description Tenants that live here or are on their way here */
+                tenants: number
+                health: {
+                  /** @description null: nobody has looked yet */
+                  isReachable: boolean | null
+                  version: string | null
+                  /** @description All of ours: tenants, ready ones, templates, copies */
+                  databases: number | null
+                  connections: number | null
+                  lastError: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  checkedAt: string | null
+                }
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  registerServer: {
+    parameters: {
+      query?: never
+      header?: {
+        'Idempotency-Key'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          name: string
+          /** @enum {unknown} */
+          kind: 'shared' | 'dedicated'
+          region?: string
+          databaseLimit?: number
+          /** @description Name or address */
+          host: string
+          /** @default 5432 */
+          port: number
+          /** @enum {unknown} */
+          sslMode: 'disable' | 'require' | 'verify-full'
+          /** @description May create databases and roles */
+          adminUser: string
+          /** @description Kept sealed, never shown */
+          adminPassword: string
+          /** @default postgres */
+          adminDatabase: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              /** @enum {unknown} */
+              kind: 'shared' | 'dedicated'
+              /** @enum {unknown} */
+              state: 'active' | 'draining' | 'full'
+              /** @description The configuration names it; its address is not kept here */
+              isConfigured: boolean
+              region: string | null
+              host: string | null
+              port: number | null
+              sslMode: ('disable' | 'require' | 'verify-full') | null
+              /** @description Tenants' databases at most; null: no limit */
+              databaseLimit: number | null
+              /** @description Tenants that live here or are on their way here */
+              tenants: number
+              health: {
+                /** @description null: nobody has looked yet */
+                isReachable: boolean | null
+                version: string | null
+                /** @description All of ours: tenants, ready ones, templates, copies */
+                databases: number | null
+                connections: number | null
+                lastError: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                checkedAt: string | null
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getServer: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              /** @enum {unknown} */
+              kind: 'shared' | 'dedicated'
+              /** @enum {unknown} */
+              state: 'active' | 'draining' | 'full'
+              /** @description The configuration names it; its address is not kept here */
+              isConfigured: boolean
+              region: string | null
+              host: string | null
+              port: number | null
+              sslMode: ('disable' | 'require' | 'verify-full') | null
+              /** @description Tenants' databases at most; null: no limit */
+              databaseLimit: number | null
+              /** @description Tenants that live here or are on their way here */
+              tenants: number
+              health: {
+                /** @description null: nobody has looked yet */
+                isReachable: boolean | null
+                version: string | null
+                /** @description All of ours: tenants, ready ones, templates, copies */
+                databases: number | null
+                connections: number | null
+                lastError: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                checkedAt: string | null
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  changeServer: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          name?: string
+          /** @enum {unknown} */
+          kind?: 'shared' | 'dedicated'
+          /** @enum {unknown} */
+          state?: 'active' | 'draining' | 'full'
+          region?: string | null
+          databaseLimit?: number | null
+          /** @description Name or address */
+          host?: string
+          port?: number
+          /** @enum {unknown} */
+          sslMode?: 'disable' | 'require' | 'verify-full'
+          /** @description May create databases and roles */
+          adminUser?: string
+          /** @description Kept sealed, never shown */
+          adminPassword?: string
+          adminDatabase?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              /** @enum {unknown} */
+              kind: 'shared' | 'dedicated'
+              /** @enum {unknown} */
+              state: 'active' | 'draining' | 'full'
+              /** @description The configuration names it; its address is not kept here */
+              isConfigured: boolean
+              region: string | null
+              host: string | null
+              port: number | null
+              sslMode: ('disable' | 'require' | 'verify-full') | null
+              /** @description Tenants' databases at most; null: no limit */
+              databaseLimit: number | null
+              /** @description Tenants that live here or are on their way here */
+              tenants: number
+              health: {
+                /** @description null: nobody has looked yet */
+                isReachable: boolean | null
+                version: string | null
+                /** @description All of ours: tenants, ready ones, templates, copies */
+                databases: number | null
+                connections: number | null
+                lastError: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                checkedAt: string | null
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  removeServer: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  checkServer: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              /** @enum {unknown} */
+              kind: 'shared' | 'dedicated'
+              /** @enum {unknown} */
+              state: 'active' | 'draining' | 'full'
+              /** @description The configuration names it; its address is not kept here */
+              isConfigured: boolean
+              region: string | null
+              host: string | null
+              port: number | null
+              sslMode: ('disable' | 'require' | 'verify-full') | null
+              /** @description Tenants' databases at most; null: no limit */
+              databaseLimit: number | null
+              /** @description Tenants that live here or are on their way here */
+              tenants: number
+              health: {
+                /** @description null: nobody has looked yet */
+                isReachable: boolean | null
+                version: string | null
+                /** @description All of ours: tenants, ready ones, templates, copies */
+                databases: number | null
+                connections: number | null
+                lastError: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                checkedAt: string | null
+              }
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
             }
             message?: string
           }
