@@ -2,7 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { styleText } from 'node:util'
 
-const GENERATED = ['openapi.json', 'src/portal/shared/api.d.ts', 'src/tenancy/schema']
+const GENERATED = [
+  'openapi.json',
+  'src/portal/shared/api.d.ts',
+  'src/tenancy/schema',
+  'src/tenancy/landed-migrations.txt',
+]
 
 const checks: readonly (readonly [string, string, ...string[]])[] = [
   ['formatting', 'prettier', '--check', '--log-level', 'warn', '.'],
@@ -11,6 +16,7 @@ const checks: readonly (readonly [string, string, ...string[]])[] = [
   ['types: portal', 'tsc', '-p', 'tsconfig.portal.json'],
   ['lint', 'oxlint', '--deny-warnings', 'src', 'bench', 'tools', 'e2e'],
   ['boundaries', 'depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
+  ['migrations: expand and contract', 'node', '--disable-warning=ExperimentalWarning', 'tools/migrations.ts'],
   ['generated files: made again', 'node', '--disable-warning=ExperimentalWarning', 'tools/generate.ts'],
   ['generated files: unchanged', 'git', 'diff', '--exit-code', '--stat', '--', ...GENERATED],
 ]

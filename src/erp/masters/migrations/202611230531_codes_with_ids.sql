@@ -1,3 +1,4 @@
+-- contract: 202611220107_unit_of_measure (unique as before, by an index that also carries the id)
 -- Up Migration
 -- A page of a list is found in the index alone: the rows before it are passed over without being fetched.
 CREATE UNIQUE INDEX gl_account_code_with_id ON masters.gl_account (company_id, code) INCLUDE (id)

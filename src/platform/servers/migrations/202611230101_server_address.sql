@@ -1,3 +1,4 @@
+-- contract: 202611220004_tenants (names of servers were never written by code, only by that migration)
 -- Up Migration
 -- The row without a host is the server that the configuration names; every other one carries its address.
 ALTER TABLE platform.server
