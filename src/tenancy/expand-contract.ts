@@ -182,7 +182,10 @@ function indexBreaches(
 ): Breach[] {
   const name = table.toLowerCase()
   if (made.tables.has(name)) return []
-  const isNewRule = unique !== undefined && !onlyNewColumns(name, rest, made)
+  // The code that runs leaves a new column null, and nulls are never alike.
+  const isNewRule =
+    unique !== undefined &&
+    !columnsIn(firstGroup(rest)).some((column) => made.columns.has(`${name}.${column}`))
   const isLocking = concurrently === undefined && isLarge(name, made)
   return [
     ...(isNewRule ? [{ kind: 'breaks' as const, what: 'forbids values that were allowed' }] : []),
@@ -250,14 +253,27 @@ const SQL_WORDS = new Set(
 
 /** Whether an expression names no column but those that this migration adds: nothing written so far can break it. */
 function onlyNewColumns(table: string, expression: string, made: Made): boolean {
+  const columns = columnsIn(expression)
+  return columns.length > 0 && columns.every((name) => made.columns.has(`${table}.${name}`))
+}
+
+function columnsIn(expression: string): string[] {
   const words = expression
     .replaceAll(/'(?:[^']|'')*'/g, ' ')
     .replaceAll(/\bREFERENCES [\w.]+(?: ?\([^)]*\))?/gi, ' ')
   const names = [...words.matchAll(/(?<![\w.:])([A-Za-z_]\w*)\b(?!\s*\()/g)].map(([, word = '']) =>
     word.toLowerCase(),
   )
-  const columns = names.filter((name) => !SQL_WORDS.has(name))
-  return columns.length > 0 && columns.every((name) => made.columns.has(`${table}.${name}`))
+  return names.filter((name) => !SQL_WORDS.has(name))
+}
+
+function firstGroup(text: string): string {
+  let depth = 0
+  for (const [index, character] of [...text].entries()) {
+    if (character === '(') depth++
+    if (character === ')' && --depth === 0) return text.slice(0, index + 1)
+  }
+  return text
 }
 
 function topLevelParts(text: string): string[] {
