@@ -158,6 +158,46 @@ test('a second process is a guest: it uses the same server and does not stop it'
   expect(isAlive(pid)).toBe(false)
 })
 
+test('whoever leaves last stops it, also when the one that started it left first', async () => {
+  const directory = newDirectory()
+  const command = await hold(directory)
+  const pid = postmasterOf(directory) ?? 0
+  const server = await start(directory)
+  expect(await command.stop()).toBe(0)
+  expect(isAlive(pid)).toBe(true)
+  expect(await query(server.adminUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  // Control: it is stopped, by the last one.
+  await server.stop()
+  expect(isAlive(pid)).toBe(false)
+})
+
+test('one that was killed does not count as left, nor does a stranger with its process id', async () => {
+  const directory = newDirectory()
+  const server = await start(directory)
+  const pid = postmasterOf(directory) ?? 0
+  const guest = await hold(directory)
+  const users = join(directory, 'postgres-users')
+  const file = readdirSync(users).find((name) => name.startsWith(`${guest.pid}-`)) ?? ''
+  await guest.kill()
+  const stranger = spawnTestProgram('sleeper.ts', [], {})
+  writeFileSync(join(users, `${stranger.pid}-0`), readFileSync(join(users, file), 'utf8'))
+  await server.stop()
+  expect(isAlive(pid)).toBe(false)
+  await stranger.kill()
+})
+
+test('coming and going at the same moment: who is given a server keeps it', async () => {
+  const directory = newDirectory()
+  for (let round = 0; round < 5; round++) {
+    const before = await start(directory)
+    const [, after] = await Promise.all([before.stop(), start(directory)])
+    await sleep(50)
+    expect(await query(after.adminUrl, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    await after.stop()
+  }
+  expect(processesIn(directory)).toEqual([])
+})
+
 test('recovers after kill -9 of the postmaster', async () => {
   const directory = newDirectory()
   const first = await start(directory)

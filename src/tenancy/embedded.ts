@@ -24,6 +24,7 @@ import { arch, platform } from 'node:process'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { enterEmbedded, isAlive } from './embedded-users.ts'
 
 export interface EmbeddedPostgres {
   /** Superuser's address of the `postgres` database. */
@@ -54,14 +55,18 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const { directory } = options
   mkdirSync(directory, { recursive: true })
   const data = join(directory, 'postgres')
-  const password = keptPassword(join(directory, 'postgres-password'))
-  const runner = chooseRunner(directory)
-  if (!existsSync(join(data, 'PG_VERSION'))) initialise(data, password, runner)
-
-  const { adminUrl, isOurs } = await answeringPostmaster(data, password, options, runner)
-  const owned = isOurs || !ownerIsAlive(directory)
-  if (owned) writeFileSync(ownerFile(directory), String(process.pid))
-  return { adminUrl, stop: () => (owned ? stopPostmaster(data, directory) : Promise.resolve()) }
+  const user = await enterEmbedded(directory)
+  let left: Promise<void> | undefined
+  const stop = (): Promise<void> => (left ??= user.leave(() => stopPostmaster(data)))
+  try {
+    const password = keptPassword(join(directory, 'postgres-password'))
+    const runner = chooseRunner(directory)
+    if (!existsSync(join(data, 'PG_VERSION'))) initialise(data, password, runner)
+    return { adminUrl: await answeringPostmaster(data, password, options, runner), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
 }
 
 // ---- starting and stopping -----------------------------------------------------------------------------
@@ -146,7 +151,7 @@ async function answeringPostmaster(
   password: string,
   options: EmbeddedOptions,
   runner: Runner,
-): Promise<{ adminUrl: string; isOurs: boolean }> {
+): Promise<string> {
   const deadline = Date.now() + (options.startTimeoutMs ?? 60_000)
   let ours: ChildProcess | undefined
   let cause: unknown
@@ -155,7 +160,7 @@ async function answeringPostmaster(
     if (running) {
       const adminUrl = `postgres://postgres:${password}@127.0.0.1:${running.port}/postgres`
       cause = await whyNotAnswering(adminUrl)
-      if (cause === undefined) return { adminUrl, isOurs: running.pid === ours?.pid }
+      if (cause === undefined) return adminUrl
     } else if (ours === undefined || ours.exitCode !== null || ours.signalCode !== null) {
       if (ours !== undefined) await sleep(RESTART_PAUSE_MS)
       ours = await spawnPostmaster(data, options, runner)
@@ -215,16 +220,14 @@ async function whyNotAnswering(adminUrl: string): Promise<unknown> {
   }
 }
 
-async function stopPostmaster(data: string, directory: string): Promise<void> {
+async function stopPostmaster(data: string): Promise<void> {
   const running = livePostmaster(data)
-  if (running) {
-    // Fast: open transactions are rolled back. At once, and recovery at the next start, if that takes too long.
-    for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
-      if (isPostgres(running.pid)) process.kill(running.pid, signal)
-      for (let waitedMs = 0; waitedMs < 30_000 && isPostgres(running.pid); waitedMs += 25) await sleep(25)
-    }
+  if (!running) return
+  // Fast: open transactions are rolled back. At once, and recovery at the next start, if that takes too long.
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+    if (isPostgres(running.pid)) process.kill(running.pid, signal)
+    for (let waitedMs = 0; waitedMs < 30_000 && isPostgres(running.pid); waitedMs += 25) await sleep(25)
   }
-  rmSync(ownerFile(directory), { force: true })
 }
 
 // ---- who is there --------------------------------------------------------------------------------------
@@ -244,27 +247,6 @@ function isPostgres(pid: number): boolean {
   if (!isAlive(pid)) return false
   const commandLine = `/proc/${pid}/cmdline`
   return !existsSync(commandLine) || readFileSync(commandLine, 'utf8').includes('postgres')
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-function ownerFile(directory: string): string {
-  return join(directory, 'postgres-owner')
-}
-
-/** The process that started or adopted the server stops it; a guest (e.g. the command line) does not. */
-function ownerIsAlive(directory: string): boolean {
-  const file = ownerFile(directory)
-  if (!existsSync(file)) return false
-  const pid = Number(readFileSync(file, 'utf8'))
-  return pid !== process.pid && isAlive(pid)
 }
 
 // ---- small parts ---------------------------------------------------------------------------------------
