@@ -2,7 +2,7 @@
  * Some rules can only be decided by the database, at the moment of writing: two requests take one code at
  * once, a period closes under a posting. Its constraint's name says which rule it was.
  */
-import { duplicateProblem, Problem, problems, validationProblem } from '../kernel/problem.ts'
+import { duplicateProblem, Problem, problems } from '../kernel/problem.ts'
 
 interface DatabaseError {
   readonly code?: string
@@ -14,23 +14,16 @@ interface DatabaseError {
 const UNIQUE_VIOLATION = '23505'
 const FOREIGN_KEY_VIOLATION = '23503'
 
-/** Constraints whose name does not say which field the caller should look at. */
-const byName: Readonly<Record<string, () => Problem>> = {
-  journal_entry_period_open: () =>
-    validationProblem([
-      {
-        field: 'transactionDate',
-        code: 'PERIOD_CLOSED',
-        message: 'The period of this date has just been closed',
-      },
-    ]),
-  journal_entry_reverses_id_key: () =>
-    new Problem({ code: 'ALREADY_REVERSED', status: 409, message: 'This entry has already been reversed' }),
+const meanings = new Map<string, () => Problem>()
+
+/** Said by the module whose rule it is, beside the rule's own words in its problems.ts. */
+export function constraintMeans(constraint: string, problem: () => Problem): void {
+  meanings.set(constraint, problem)
 }
 
 export function constraintProblem(error: unknown): Problem | undefined {
   const { code, table, constraint, detail } = error as DatabaseError
-  const named = byName[constraint ?? '']
+  const named = meanings.get(constraint ?? '')
   if (named) return named()
   if (code === UNIQUE_VIOLATION) return uniqueProblem(table ?? '', constraint ?? '', detail)
   if (code === FOREIGN_KEY_VIOLATION) return new Problem(problems.conflict, { cause: error })

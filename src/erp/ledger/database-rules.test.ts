@@ -69,6 +69,11 @@ const without = (rule: string, text: string): Promise<string> =>
     await client.query(text)
   })
 
+/** A year of the company, not yet there; names are unique too. */
+const insertYear = (from: string, to: string, companyId = tenant.companyId): string =>
+  `INSERT INTO finance.fiscal_year (company_id, name, start_date, end_date)
+   VALUES ('${companyId}', 'another', '${from}', '${to}')`
+
 const uuid = (): string => `'${newId()}'::uuid`
 
 interface Wanted {
@@ -115,6 +120,7 @@ const insertLines = (entryId: string): string =>
 
 const BALANCED = '23514 journal_entry_balanced'
 const PERIOD_OPEN = '23514 journal_entry_period_open'
+const YEARS_APART = '23P01 fiscal_year_overlap'
 const COMPLETE = '23514 journal_line_complete'
 const DISABLE_ENTRY_CHECK = 'ALTER TABLE finance.journal_entry DISABLE TRIGGER journal_entry_check'
 const DISABLE_LINE_CHECK = 'ALTER TABLE finance.journal_line DISABLE TRIGGER journal_line_check'
@@ -137,8 +143,19 @@ describe.each(roles)('as %s', (_name, connected) => {
     ['a negative amount', () => insertEntry({ amounts: ['-5', '-5'], total: '-5' }), '23514 journal_entry_total_check'], // prettier-ignore
     ['a line of nothing', () => insertEntry({ amounts: ['5', '0'] }), '23514 journal_line_check'],
     ['one line', () => insertEntry({ lineCount: 1 }), '23514 journal_entry_line_count_check'],
+    ['a fiscal year within another', () => insertYear('2026-03-01', '2026-04-30'), YEARS_APART],
+    ['a fiscal year around another', () => insertYear('2025-01-01', '2027-12-31'), YEARS_APART],
+    ['a fiscal year that begins on the last day of another', () => insertYear('2026-12-31', '2027-12-30'), YEARS_APART], // prettier-ignore
   ])('refuses %s', async (_what, text, expected) => {
     expect(await run(connected, text())).toBe(expected)
+  })
+
+  test('control: a fiscal year that begins the day after is taken, and the same days of another company', async () => {
+    expect(await run(connected, insertYear('2027-01-01', '2027-12-31'))).toBe('done')
+    expect(await run(connected, insertYear('2025-01-01', '2025-12-31'))).toBe('done')
+    const both = `${insertYear('2030-01-01', '2030-12-31')}; SET LOCAL erp.company_id = '${otherCompanyId}';
+      ${insertYear('2030-01-01', '2030-12-31', otherCompanyId)}`
+    expect(await run(connected, both)).toBe('done')
   })
 
   test.each([
@@ -163,6 +180,7 @@ describe('controls: it is the rule that refuses', () => {
     ['an unbalanced entry', DISABLE_ENTRY_CHECK, () => insertEntry({ amounts: ['5', '4'] })],
     ['a closed period', DISABLE_ENTRY_CHECK, () => insertEntry({ date: '2026-01-05' })],
     ['a header without lines', DISABLE_ENTRY_CHECK, insertHeader],
+    ['a fiscal year within another', 'ALTER TABLE finance.fiscal_year DROP CONSTRAINT fiscal_year_overlap', () => insertYear('2026-03-01', '2026-04-30')], // prettier-ignore
     ['lines added later', DISABLE_LINE_CHECK, () => insertLines(posted.id)],
     ['a change', 'ALTER TABLE finance.journal_entry DISABLE TRIGGER journal_entry_is_append_only', () => "UPDATE finance.journal_entry SET description = 'changed'"], // prettier-ignore
     ['a deletion', 'ALTER TABLE finance.journal_line DISABLE TRIGGER journal_line_is_append_only', () => 'DELETE FROM finance.journal_line'], // prettier-ignore

@@ -1,4 +1,5 @@
-import type { ProblemTable } from '../../kernel/problem.ts'
+import { constraintMeans } from '../../http/constraints.ts'
+import { Problem, validationProblem, type ProblemTable } from '../../kernel/problem.ts'
 
 /** What the ledger refuses beside wrong fields. */
 export const ledgerProblems = {
@@ -20,3 +21,11 @@ export const ledgerProblems = {
     message: 'Another fiscal year covers some of these days',
   },
 } as const satisfies ProblemTable
+
+// What two requests at the same moment can only be told by the database.
+constraintMeans('journal_entry_reverses_id_key', () => new Problem(ledgerProblems.alreadyReversed))
+constraintMeans('fiscal_year_overlap', () => new Problem(ledgerProblems.yearOverlaps))
+constraintMeans('journal_entry_period_open', () => {
+  const message = 'The period of this date has just been closed'
+  return validationProblem([{ field: 'transactionDate', code: 'PERIOD_CLOSED', message }])
+})

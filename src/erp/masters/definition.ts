@@ -35,6 +35,8 @@ export interface Field {
   readonly defaultValue: string | number | boolean | null
   /** For decimals: the most places kept. */
   readonly placesMaximum: number
+  /** Text that people read: sorted as words are, not by bytes. */
+  readonly isWords: boolean
 }
 
 export interface MasterDefinition {
@@ -77,6 +79,8 @@ export const field = {
       Type.String(),
       options,
     ),
+  /** Text that people read, such as a name. Where it is sorted and the rows are many, an index serves it (CONTRIBUTING). */
+  words: (options: Options & { maxLength: number }): Field => ({ ...field.text(options), isWords: true }),
   choice: <const Values extends readonly string[]>(values: Values, options: Options = {}): Field =>
     make('text', oneOf(values, options.description), oneOf(values), options),
   flag: (defaultValue: boolean): Field =>
@@ -106,6 +110,7 @@ function make(kind: FieldKind, input: TSchema, output: TSchema, options: Options
     isRequired: options.required ?? false,
     defaultValue: options.default ?? null,
     placesMaximum: 0,
+    isWords: false,
   }
 }
 

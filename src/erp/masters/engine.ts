@@ -145,7 +145,7 @@ export class MasterStore {
     // characters of a name, so the filters are told by their places.
     const mask = filtered.map((name) => (query[name] === undefined ? '0' : '1')).join('')
     const shape = `${this.#definition.table}-${sort}-${order}-${mask}${isSearched ? '?' : ''}`
-    const inOrder = `ORDER BY ${columnOf(sort)} ${order}${unique.includes(sort) ? '' : `, id ${order}`}`
+    const inOrder = `ORDER BY ${this.#sorted(sort)} ${order}${unique.includes(sort) ? '' : `, id ${order}`}`
     // The rows before the page are passed over in the index alone; only the page's own are fetched. (Page 100 of
     // 200: 1.3 ms, where sorting whole rows by code and id took 8.)
     const rows = statement<MasterRow>(
@@ -167,6 +167,11 @@ export class MasterStore {
     }
   }
 
+  /** The Unicode order of words, whatever the database's own; the same bytes where words are equal there. */
+  #sorted(name: string): string {
+    return `${columnOf(name)}${this.#definition.fields[name]?.isWords ? WORDS_COLLATION : ''}`
+  }
+
   /** Every row in the default order, up to a bound: for trees and drop-downs. */
   async all(tx: TenantRead, maximum: number): Promise<MasterRow[]> {
     const { table, defaultSort } = this.#definition
@@ -174,7 +179,7 @@ export class MasterStore {
       `all-${table}`,
       `SELECT ${this.#columns} FROM ${this.#table}
        WHERE ${this.#isCompanys ? 'company_id = $1' : '$1::uuid IS NULL'} AND deleted_at IS NULL
-       ORDER BY ${columnOf(defaultSort.field)} LIMIT $2`,
+       ORDER BY ${this.#sorted(defaultSort.field)} LIMIT $2`,
     )
     const rows = await tx.prepared(all, [this.#isCompanys ? tx.companyId : null, maximum])
     return rows.map((row) => this.#presented(row))
@@ -283,6 +288,8 @@ export class MasterStore {
     )
   }
 }
+
+const WORDS_COLLATION = ' COLLATE "und-x-icu"'
 
 /** numeric(28, 12) and numeric(30, 12): sixteen digits before the point fit both. */
 const DECIMAL_DIGITS = 16

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { countries } from '../../kernel/country.ts'
 import { currencies } from '../../kernel/currency.ts'
@@ -239,7 +240,7 @@ async function changeStatus(
 const SORT_COLUMNS = {
   createdAt: 't.created_at',
   tenantCode: 't.tenant_code',
-  companyName: 't.company_name',
+  companyName: sql`t.company_name COLLATE "und-x-icu"`, // as words, not by bytes
   status: 't.status',
   planCode: 'p.code',
 } as const

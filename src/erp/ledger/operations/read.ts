@@ -14,15 +14,20 @@ import {
   type SummaryRow,
 } from '../presentation.ts'
 
-const SORT_COLUMNS = { postingDate: 'posting_date', number: 'number', totalDebit: 'total' } as const
+/** A number's parts: as text, the tenth year of a company's numbers would come before its second. */
+const NUMBER = ['year_start', 'journal_code', 'sequence'] as const
+const SORT_COLUMNS = { postingDate: ['posting_date'], number: NUMBER, totalDebit: ['total'] } as const
 
 export const list = implement(listJournalEntries, async (tx, { query }) => {
   const page = query.page ?? 1
   const limit = query.limit ?? 50
   const offset = (page - 1) * limit
   const direction = query.order === 'asc' ? sql`ASC` : sql`DESC`
-  const sorted = sql`ORDER BY ${sql.ref(SORT_COLUMNS[query.sort ?? 'postingDate'])} ${direction}, id ${direction}`
-  const parts = sources(query)
+  const columns = [...SORT_COLUMNS[query.sort ?? 'postingDate'], 'id']
+  const sorted = sql`ORDER BY ${sql.join(columns.map((column) => sql`${sql.ref(column)} ${direction}`))}`
+  const byNumber =
+    query.sort === 'number' ? sql`ORDER BY e.sequence ${direction} LIMIT ${offset + limit}` : undefined
+  const parts = sources(query, byNumber)
   // Each part is cut before they are merged, so that a page reads no more than it must.
   const selected = parts.map(
     ({ rows }) => sql`(SELECT * FROM (${rows}) part ${sorted} LIMIT ${offset + limit})`,
@@ -66,15 +71,19 @@ interface Source {
   readonly total: RawBuilder<unknown>
 }
 
-function sources(filters: Filters): Source[] {
+function sources(filters: Filters, byNumber: RawBuilder<unknown> | undefined): Source[] {
   const { status } = filters
   return [
-    ...(status === undefined || status !== 'draft' ? [postedSource(filters)] : []),
-    ...(status === undefined || status === 'draft' ? [draftSource(filters)] : []),
+    ...(status === undefined || status !== 'draft' ? [postedSource(filters, byNumber)] : []),
+    ...(status === undefined || status === 'draft' ? [draftSource(filters, byNumber !== undefined)] : []),
   ]
 }
 
-function postedSource(filters: Filters): Source {
+/**
+ * `byNumber`: each journal's entries of each year come from the index of their numbers, no more of them than
+ * the page can need.
+ */
+function postedSource(filters: Filters, byNumber: RawBuilder<unknown> | undefined): Source {
   const { status, search } = filters
   const conditions = dateConditions(filters)
   if (status === 'posted') conditions.push(sql`r.id IS NULL`)
@@ -87,8 +96,14 @@ function postedSource(filters: Filters): Source {
   }
   const from = sql`FROM finance.journal_entry e LEFT JOIN finance.journal_entry r ON r.reverses_id = e.id
     WHERE ${sql.join(conditions, sql` AND `)}`
-  const rows = sql`SELECT e.id, e.number, e.transaction_date, e.posting_date, e.description, e.reference,
-    e.currency, e.total, e.reverses_id, r.id AS reversed_by_id, e.created_at, e.updated_at ${from}`
+  const columns = sql`e.id, e.number, e.transaction_date, e.posting_date, e.description, e.reference,
+    e.currency, e.total, e.reverses_id, r.id AS reversed_by_id, e.created_at, e.updated_at`
+  const rows = byNumber
+    ? sql`SELECT found.*, y.start_date AS year_start, j.code AS journal_code
+        FROM finance.fiscal_year y CROSS JOIN finance.journal j CROSS JOIN LATERAL (
+          SELECT ${columns}, e.sequence ${from} AND e.company_id = y.company_id AND e.journal_id = j.id
+            AND e.fiscal_year_id = y.id ${byNumber}) found`
+    : sql`SELECT ${columns} ${from}`
   // Numbers have no gaps, so the counters add up to the number of entries: nothing needs counting.
   const isUnfiltered = conditions.length === 1 && status === undefined
   const total = isUnfiltered
@@ -97,7 +112,7 @@ function postedSource(filters: Filters): Source {
   return { rows, total }
 }
 
-function draftSource(filters: Filters): Source {
+function draftSource(filters: Filters, isByNumber: boolean): Source {
   const { search } = filters
   const conditions = dateConditions(filters)
   if (search !== undefined && search !== '') {
@@ -107,9 +122,11 @@ function draftSource(filters: Filters): Source {
   const from = sql`FROM finance.journal_draft e WHERE ${sql.join(conditions, sql` AND `)}`
   const rows = sql`SELECT e.id, NULL::text AS number, e.transaction_date, e.posting_date, e.description,
     e.reference, e.currency, e.total, NULL::uuid AS reverses_id, NULL::uuid AS reversed_by_id, e.created_at,
-    e.updated_at ${from}`
+    e.updated_at${isByNumber ? NO_NUMBER : sql``} ${from}`
   return { rows, total: sql`(SELECT count(*) ${from})` }
 }
+
+const NO_NUMBER = sql`, NULL::bigint AS sequence, NULL::date AS year_start, NULL::text AS journal_code`
 
 function dateConditions({ from, to }: Filters): RawBuilder<unknown>[] {
   return [

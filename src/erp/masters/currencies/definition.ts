@@ -10,7 +10,7 @@ export const currency: MasterDefinition = {
   scope: 'tenant',
   fields: {
     code: field.text({ required: true, maxLength: 3, pattern: '^[A-Z]{3}$', description: 'ISO 4217 code' }),
-    name: field.text({ required: true, maxLength: 100 }),
+    name: field.words({ required: true, maxLength: 100 }),
     numericCode: field.text({ nullable: true, maxLength: 3, pattern: '^[0-9]{3}$' }),
     minorUnits: field.integer({ default: 2, minimum: 0, maximum: 4 }),
     symbol: field.text({ nullable: true, maxLength: 8 }),

@@ -20,8 +20,8 @@ export const glAccount: MasterDefinition = {
   scope: 'company',
   fields: {
     code: field.text({ required: true, maxLength: 40, pattern: '^[^\\s]([^\\n\\r\\t]*[^\\s])?$' }),
-    name: field.text({ required: true, maxLength: 200 }),
-    nameArabic: field.text({ nullable: true, maxLength: 200 }),
+    name: field.words({ required: true, maxLength: 200 }),
+    nameArabic: field.words({ nullable: true, maxLength: 200 }),
     type: field.choice(accountTypes, { required: true }),
     parentId: field.reference({ nullable: true }),
     controlAccount: field.choice(controlAccounts, { default: 'none' }),

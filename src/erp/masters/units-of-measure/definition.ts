@@ -15,8 +15,8 @@ export const unitOfMeasure: MasterDefinition = {
   scope: 'company',
   fields: {
     code: field.text({ required: true, maxLength: 20 }),
-    name: field.text({ required: true, maxLength: 100 }),
-    category: field.text({ required: true, maxLength: 40 }),
+    name: field.words({ required: true, maxLength: 100 }),
+    category: field.words({ required: true, maxLength: 40 }),
     factor: field.decimal({ default: '1', places: 12 }),
     isBase: field.flag(false),
     isActive: field.flag(true),
