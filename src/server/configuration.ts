@@ -17,6 +17,10 @@ export interface Configuration {
   readonly databaseUrl: string | undefined
   readonly adminDatabaseUrl: string | undefined
   readonly databaseSslMode: (typeof sslModes)[number]
+  /** Certificates (PEM) that a server's must come from under `verify-full`; undefined: the well-known ones. */
+  readonly databaseCertificateAuthority: string | undefined
+  /** PgBouncer in transaction mode, through which tenants' requests reach the server of the configuration. */
+  readonly poolerUrl: string | undefined
   readonly secretKey: string
   /** Earlier ones: what they sealed still opens, until `erp secrets rotate` has sealed it anew. */
   readonly previousSecretKeys: readonly string[]
@@ -79,6 +83,8 @@ export function readConfiguration(environment: Environment): Configuration {
     databaseUrl: reader.url('DATABASE_URL', ['postgres:', 'postgresql:']),
     adminDatabaseUrl: reader.url('ADMIN_DATABASE_URL', ['postgres:', 'postgresql:']),
     databaseSslMode: reader.choice('DB_SSL_MODE', sslModes, 'disable'),
+    databaseCertificateAuthority: reader.certificates('DB_SSL_CA_FILE'),
+    poolerUrl: reader.url('DB_POOLER_URL', ['postgres:', 'postgresql:']),
     secretKey: reader.text('SECRET_KEY') ?? '',
     previousSecretKeys: (reader.text('SECRET_KEY_PREVIOUS') ?? '')
       .split(/[\s,]+/)
@@ -115,6 +121,7 @@ export function readConfiguration(environment: Environment): Configuration {
     fleetStatementTimeoutMs: reader.integer('FLEET_STATEMENT_TIMEOUT_MS', 300_000, 100, 86_400_000),
   }
   checkSecretKey(configuration, reader)
+  checkDatabaseAddresses(configuration, reader)
   if (mode === 'production') checkProduction(configuration, reader)
   if (reader.problems.length > 0) throw new ConfigurationError(reader.problems)
   if (configuration.secretKey) return configuration
@@ -129,6 +136,20 @@ function checkUnusedUntilLater(reader: Reader): void {
   reader.url('BACKUP_URL', ['file:', 's3:', 'https:', 'http:'])
   reader.choice('RATE_LIMIT_ENABLED', ['true', 'false'], 'true')
   reader.integer('RATE_LIMIT_PER_MINUTE', 60, 1, 1_000_000)
+}
+
+function checkDatabaseAddresses(configuration: Configuration, reader: Reader): void {
+  const { databaseCertificateAuthority, databaseSslMode, databaseUrl, poolerUrl } = configuration
+  // With `require` nobody looks at the certificate; whoever names its authority believes that somebody does.
+  if (databaseCertificateAuthority !== undefined && databaseSslMode !== 'verify-full') {
+    reader.problems.push('DB_SSL_CA_FILE: is of use with DB_SSL_MODE=verify-full only')
+  }
+  if (poolerUrl === undefined) return
+  const { username, password } = new URL(poolerUrl)
+  if (databaseUrl === undefined) reader.problems.push('DB_POOLER_URL: needs DATABASE_URL')
+  if (username === '' || password === '') {
+    reader.problems.push('DB_POOLER_URL: needs the name and password of the role that looks passwords up')
+  }
 }
 
 function checkSecretKey(configuration: Configuration, reader: Reader): void {
@@ -214,6 +235,20 @@ class Reader {
     const protocol = URL.canParse(value) ? new URL(value).protocol : undefined
     if (protocol !== undefined && protocols.includes(protocol)) return value
     this.problems.push(`${name}: is no address of the form ${protocols.map((p) => `${p}//…`).join(' or ')}`)
+    return undefined
+  }
+
+  /** The text of a file of certificates. */
+  certificates(name: string): string | undefined {
+    const file = this.text(name)
+    if (file === undefined) return undefined
+    try {
+      const text = readFileSync(file, 'utf8')
+      if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+      this.problems.push(`${name}: "${file}" holds no certificate (PEM)`)
+    } catch (error) {
+      this.problems.push(`${name}: ${(error as Error).message}`)
+    }
     return undefined
   }
 

@@ -84,7 +84,7 @@ export async function startProduct(
   try {
     const { admin, platform } = await connectDatabases(configuration, stops)
     const secrets = new Secrets(configuration.secretKey, configuration.previousSecretKeys)
-    const server = new DatabaseServer(admin, secrets)
+    const server = new DatabaseServer(admin, secrets, { pooler: poolerOf(configuration) })
     stops.push(() => server.close())
     await checkDatabaseServer(server, configuration.environment === 'production', log)
     await server.prepare()
@@ -104,7 +104,7 @@ async function connectDatabases(
   configuration: Configuration,
   stops: (() => Promise<void>)[],
 ): Promise<{ admin: DatabaseAddress; platform: DatabaseAddress | undefined }> {
-  const ssl = sslOf(configuration.databaseSslMode)
+  const ssl = sslOf(configuration.databaseSslMode, configuration.databaseCertificateAuthority)
   if (configuration.databaseUrl !== undefined) {
     const platform = addressOf(configuration.databaseUrl, ssl)
     const admin = addressOf(configuration.adminDatabaseUrl ?? configuration.databaseUrl, ssl)
@@ -116,6 +116,13 @@ async function connectDatabases(
   const embedded = await startEmbeddedPostgres({ directory: configuration.dataDirectory })
   stops.push(embedded.stop)
   return { admin: addressOf(embedded.adminUrl, false), platform: undefined }
+}
+
+function poolerOf(configuration: Configuration): DatabaseAddress | undefined {
+  const { poolerUrl, databaseSslMode, databaseCertificateAuthority } = configuration
+  return poolerUrl === undefined
+    ? undefined
+    : addressOf(poolerUrl, sslOf(databaseSslMode, databaseCertificateAuthority))
 }
 
 async function ensurePlatform(server: DatabaseServer, platform: DatabaseAddress): Promise<void> {
@@ -150,7 +157,14 @@ async function assemble(parts: Parts): Promise<Product> {
   const metrics = new Metrics()
   const gate = createGate(parts, metrics)
   const isProduction = configuration.environment === 'production'
-  const servers = new DatabaseServers({ gate, secrets, configured: server, isProduction, log })
+  const servers = new DatabaseServers({
+    gate,
+    secrets,
+    configured: server,
+    certificateAuthority: configuration.databaseCertificateAuthority,
+    isProduction,
+    log,
+  })
   stops.push(() => servers.close())
   const directory = new TenantDirectory({
     gate,
@@ -344,7 +358,12 @@ function createGate({ configuration, platformAddress, stops }: Parts, metrics: M
     'Tenant databases with open connections',
     () => tenantPools.figures().databases,
   )
-  const gate = new Gate({ tenantPools, platformPools, platformAddress })
+  const gate = new Gate({
+    tenantPools,
+    platformPools,
+    platformAddress,
+    usePreparedStatements: configuration.poolerUrl === undefined,
+  })
   metrics.gauge('erp_tenants_active', 'Active tenants', () =>
     gate.readPlatform(SYSTEM, async (tx) => {
       const query = sql<{

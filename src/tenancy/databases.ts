@@ -9,6 +9,7 @@
 import type pg from 'pg'
 import { connect, ConnectionPools, isConnectionLoss, type DatabaseAddress } from './pools.ts'
 import { scramVerifier, type Secrets } from './secrets.ts'
+import { lookupForPooler, preparePooler } from './pooler.ts'
 import { identifier, literal } from './sql-text.ts'
 
 export const MIGRATOR_ROLE = 'erp_migrator'
@@ -29,8 +30,14 @@ const DUPLICATE_DATABASE = '42P04'
 const DUPLICATE_OBJECT = '42710'
 const UNIQUE_VIOLATION = '23505'
 
+export interface DatabaseServerOptions {
+  /** The role that a pooler looks passwords up with, at the pooler's address; `database` is of no meaning. */
+  readonly pooler?: DatabaseAddress | undefined
+}
+
 export class DatabaseServer {
   readonly admin: DatabaseAddress
+  readonly #pooler: DatabaseAddress | undefined
   readonly #secrets: Secrets
   /** The key that the password of this server's migrator is made from. */
   #keyId: string
@@ -42,8 +49,9 @@ export class DatabaseServer {
     answerMs: LOCK_WAIT_MS,
   })
 
-  constructor(admin: DatabaseAddress, secrets: Secrets) {
+  constructor(admin: DatabaseAddress, secrets: Secrets, options: DatabaseServerOptions = {}) {
     this.admin = admin
+    this.#pooler = options.pooler
     this.#secrets = secrets
     this.#keyId = secrets.keyId
   }
@@ -61,8 +69,9 @@ export class DatabaseServer {
     return { ...this.admin, database, user: MIGRATOR_ROLE, password: this.#migratorPassword(), renewed }
   }
 
+  /** Where a tenant's requests go: to the pooler, if there is one. Everything else goes to the server itself. */
   runtimeAddress(database: string, role: string, password: string): DatabaseAddress {
-    return { ...this.admin, database, user: role, password }
+    return { ...(this.#pooler ?? this.admin), database, user: role, password }
   }
 
   #migratorPassword(keyId: string = this.#keyId): string {
@@ -79,8 +88,43 @@ export class DatabaseServer {
         await this.#setMigratorPassword(client, this.#keyId)
         await client.query(`GRANT ${MIGRATOR_ROLE} TO CURRENT_USER`)
         await closePublicDoors(client)
+        if (this.#pooler) await preparePooler(client, this.#pooler)
       }),
     )
+    if (this.#pooler) await this.#openToPooler(this.#pooler.user)
+  }
+
+  /** Databases made before there was a pooler; those made since have it from their template. */
+  async #openToPooler(role: string): Promise<void> {
+    const closed = await this.withAdmin(async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT d.datname AS name FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+         WHERE r.rolname = $1 AND NOT has_database_privilege($2, d.oid, 'CONNECT')`,
+        [MIGRATOR_ROLE, role],
+      )
+      return rows.map(({ name }) => name)
+    })
+    for (const name of closed) await this.#teachPooler(name, role)
+  }
+
+  async #teachPooler(database: string, role: string): Promise<void> {
+    const name = identifier(database)
+    const isSealed = await this.withAdmin(async (client) => {
+      const { rows } = await client.query<{ open: boolean }>(
+        'SELECT datallowconn AS open FROM pg_database WHERE datname = $1',
+        [database],
+      )
+      return rows[0]?.open === false
+    })
+    if (isSealed) await this.withAdmin((client) => client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)) // prettier-ignore
+    try {
+      await withClient({ ...this.admin, database }, (client) =>
+        client.query(lookupForPooler(role, RUNTIME_GROUP_ROLE)),
+      )
+      await this.withAdmin((client) => client.query(`GRANT CONNECT ON DATABASE ${name} TO ${identifier(role)}`)) // prettier-ignore
+    } finally {
+      if (isSealed) await this.withAdmin((client) => client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`)) // prettier-ignore
+    }
   }
 
   /** Changes the migrator over to another of our keys; processes that know both follow (see `renewed`). */
@@ -145,6 +189,7 @@ export class DatabaseServer {
 
   /** A template: compact, and closed to everybody, so that nothing keeps it from being copied. */
   async seal(database: string): Promise<void> {
+    if (this.#pooler) await this.#teachPooler(database, this.#pooler.user)
     await withClient(this.migratorAddress(database), (client) => client.query('VACUUM (FREEZE, ANALYZE)'))
     await this.withAdmin((client) =>
       retryWhileInUse(() => client.query(`ALTER DATABASE ${identifier(database)} ALLOW_CONNECTIONS false`)),
@@ -210,8 +255,9 @@ export class DatabaseServer {
 
   /** Opens the door of one database to one role, and to no other. */
   async grantConnect(database: string, role: string): Promise<void> {
+    const roles = [role, ...(this.#pooler ? [this.#pooler.user] : [])].map(identifier).join(', ')
     await this.withAdmin((client) =>
-      client.query(`GRANT CONNECT ON DATABASE ${identifier(database)} TO ${identifier(role)}`),
+      client.query(`GRANT CONNECT ON DATABASE ${identifier(database)} TO ${roles}`),
     )
   }
 
@@ -271,8 +317,14 @@ export function addressOf(url: string, ssl: pg.ClientConfig['ssl']): DatabaseAdd
   }
 }
 
-export function sslOf(mode: 'disable' | 'require' | 'verify-full'): pg.ClientConfig['ssl'] {
-  return mode === 'disable' ? false : { rejectUnauthorized: mode === 'verify-full' }
+/** `authority`: the certificates (PEM) a server's must come from; undefined: the well-known ones. */
+export function sslOf(
+  mode: 'disable' | 'require' | 'verify-full',
+  authority?: string,
+): pg.ClientConfig['ssl'] {
+  if (mode === 'disable') return false
+  if (mode === 'require') return { rejectUnauthorized: false }
+  return { rejectUnauthorized: true, ...(authority === undefined ? {} : { ca: authority }) }
 }
 
 async function ensureRole(client: pg.Client, role: string, login: 'LOGIN' | 'NOLOGIN'): Promise<void> {

@@ -399,7 +399,9 @@ describe("A's role in PostgreSQL", () => {
   let own: DatabaseAddress
   let databaseOfB: string
   beforeAll(async () => {
-    own = await (await product.directory.byId(a.id))!.location.address()
+    // To the server itself, also where requests go through a pooler (see pooler.test.ts).
+    const { user, password, database } = await (await product.directory.byId(a.id))!.location.address()
+    own = { ...product.server.admin, user, password, database }
     databaseOfB = (await (await product.directory.byId(b.id))!.location.address()).database
   })
   const asA = (text: string, database = own.database): Promise<unknown[]> =>

@@ -355,7 +355,7 @@ export async function connect(
         current = await renewed()
         continue
       }
-      if (!isConnectionLoss(error)) throw error
+      if (isPasswordRefused(error) || !isConnectionLoss(error)) throw error
       const pauseMs = pauseBeforeTryMs(attempt)
       if (Date.now() + pauseMs >= deadline) throw unavailable('the database does not answer', error)
       await sleep(pauseMs)

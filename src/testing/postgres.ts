@@ -8,15 +8,26 @@ import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
 declare module 'vitest' {
   interface ProvidedContext {
     adminUrl: string
+    /** Empty: tenants' requests go to PostgreSQL directly. */
+    poolerUrl: string
   }
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = mkdtempSync(join(tmpdir(), 'erp-test-'))
-  const postgres = await startEmbeddedPostgres({ directory })
+  const postgres = await startRunPostgres()
   project.provide('adminUrl', postgres.adminUrl)
-  return async () => {
-    await postgres.stop()
-    rmSync(directory, { recursive: true, force: true })
+  project.provide('poolerUrl', '')
+  return postgres.stop
+}
+
+export async function startRunPostgres(): Promise<{ adminUrl: string; stop: () => Promise<void> }> {
+  const directory = mkdtempSync(join(tmpdir(), 'erp-test-'))
+  const { adminUrl, stop } = await startEmbeddedPostgres({ directory })
+  return {
+    adminUrl,
+    stop: async () => {
+      await stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
   }
 }

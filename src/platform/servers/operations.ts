@@ -25,13 +25,7 @@ import {
   type ServerChanges,
 } from './contract.ts'
 import type { ServerHealthChecks } from './health.ts'
-import {
-  adminAddress,
-  sealedConnection,
-  SERVERS_MAXIMUM,
-  type DatabaseServers,
-  type ServerConnection,
-} from './registry.ts'
+import { sealedConnection, SERVERS_MAXIMUM, type DatabaseServers, type ServerConnection } from './registry.ts'
 
 export interface ServerPorts {
   readonly servers: DatabaseServers
@@ -83,7 +77,7 @@ async function register(
       message: `There are ${known} servers already, the most there can be`,
     })
   }
-  const address = adminAddress(body)
+  const address = ports.servers.adminAddress(body)
   const fitness = await fitnessOf(address, secrets, ports.isProduction)
   wrong.push(...fieldProblems(ports, body, fitness))
   wrong.push(...(await door.read((tx) => clusterKnown(tx, fitness, null))))
@@ -238,7 +232,7 @@ async function changedConnection(
     adminPassword: body.adminPassword ?? password,
     adminDatabase: body.adminDatabase ?? database,
   }
-  const fitness = await fitnessOf(adminAddress(connection), ports.secrets, ports.isProduction)
+  const fitness = await fitnessOf(ports.servers.adminAddress(connection), ports.secrets, ports.isProduction)
   const wrong = fieldProblems(ports, connection, fitness)
   if (fitness.systemIdentifier !== undefined) {
     const tenants = await door.read((tx) => databasesOfTenants(tx, before.id))
@@ -250,7 +244,7 @@ async function changedConnection(
     wrong.push(...(await door.read((tx) => clusterKnown(tx, fitness, before.id))))
   }
   if (wrong.length > 0) throw validationProblem(wrong)
-  await prepare(ports, adminAddress(connection))
+  await prepare(ports, ports.servers.adminAddress(connection))
   return connection
 }
 

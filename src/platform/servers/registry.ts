@@ -22,6 +22,7 @@ export interface DatabaseServersOptions {
   readonly secrets: Secrets
   /** The server of the configuration, prepared already. */
   readonly configured: DatabaseServer
+  readonly certificateAuthority: string | undefined
   readonly isProduction: boolean
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
 }
@@ -122,7 +123,7 @@ export class DatabaseServers {
     if (!row) throw new Problem(problems.notFound, { message: 'There is no such server' })
     if (row.host === null) return undefined
     const { secrets } = this.#options
-    return adminAddress({
+    return this.adminAddress({
       host: row.host,
       port: row.port ?? 0,
       sslMode: row.ssl_mode as ServerConnection['sslMode'],
@@ -130,6 +131,18 @@ export class DatabaseServers {
       adminUser: secrets.open(row.sealed_admin_user ?? '', `${id}/user`),
       adminPassword: secrets.open(row.sealed_admin_password ?? '', `${id}/password`),
     })
+  }
+
+  adminAddress(connection: ServerConnection): DatabaseAddress {
+    const { host, port, sslMode, adminUser, adminPassword, adminDatabase } = connection
+    return {
+      host,
+      port,
+      database: adminDatabase,
+      user: adminUser,
+      password: adminPassword,
+      ssl: sslOf(sslMode, this.#options.certificateAuthority),
+    }
   }
 
   async #prepare(server: DatabaseServer): Promise<void> {
@@ -146,18 +159,6 @@ export interface ServerConnection {
   readonly adminUser: string
   readonly adminPassword: string
   readonly adminDatabase: string
-}
-
-export function adminAddress(connection: ServerConnection): DatabaseAddress {
-  const { host, port, sslMode, adminUser, adminPassword, adminDatabase } = connection
-  return {
-    host,
-    port,
-    database: adminDatabase,
-    user: adminUser,
-    password: adminPassword,
-    ssl: sslOf(sslMode),
-  }
 }
 
 /** As they are kept: the administrator sealed, bound to this server's row. */
