@@ -5,7 +5,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { styleText } from 'node:util'
 import { readConfiguration, type Configuration } from '../server/configuration.ts'
-import { PORTAL_FOLDER, startProduct, tenantAddress, type Product } from '../server/product.ts'
+import { publicAddress, tenantAddress } from '../server/addresses.ts'
+import { PORTAL_FOLDER, startProduct, type Product } from '../server/product.ts'
 import { makeDemoTenant } from './demo.ts'
 import { command } from './command.ts'
 import { log, runUntilSignalled } from './program.ts'
@@ -38,7 +39,7 @@ function printWelcome(
   generatedPassword: string | undefined,
   demo: Awaited<ReturnType<typeof makeDemoTenant>> | undefined,
 ): void {
-  const base = configuration.publicUrl ?? `http://${configuration.baseDomain}:${port}`
+  const base = publicAddress(configuration, port)
   const line = (label: string, value: string): void => {
     process.stdout.write(`  ${label.padEnd(18)} ${styleText('bold', value)}\n`)
   }

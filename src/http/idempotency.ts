@@ -4,8 +4,10 @@
  * at the same moment, the unique index lets one through and the other is given its answer.
  */
 import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
+import { firstIdAt } from '../kernel/ids.ts'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
-import { statement, type PlatformTx, type TenantTx } from '../tenancy/handles.ts'
+import { platformSql, statement, type PlatformTx, type TenantTx } from '../tenancy/handles.ts'
 import type { Operation } from './contract.ts'
 
 export interface IdempotencyClaim {
@@ -88,6 +90,22 @@ export function saveAnswers(
     (error as { constraint?: string }).constraint === 'idempotency_key_scope_key_key'
       ? new KeyTakenMeanwhile()
       : error,
+  )
+}
+
+/** Forgets answers older than that, so many at a time; how many there were. */
+export async function purgeAnswers(
+  tx: TenantTx | PlatformTx,
+  schema: 'core' | 'platform',
+  before: Date,
+  maximum: number,
+): Promise<number> {
+  const table = sql.table(`${schema}.idempotency_key`)
+  return tx.run(
+    sql`DELETE FROM ${table} WHERE id IN (
+      SELECT id FROM ${table} WHERE id < ${firstIdAt(before)} ORDER BY id LIMIT ${maximum})`.compile(
+      platformSql,
+    ),
   )
 }
 

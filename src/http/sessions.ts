@@ -6,6 +6,7 @@
  */
 import { sql } from 'kysely'
 import { BoundedCache } from '../kernel/bounded-cache.ts'
+import { firstIdAt } from '../kernel/ids.ts'
 import { Problem, problems } from '../kernel/problem.ts'
 import { platformSql, type PlatformTx, type TenantTx } from '../tenancy/handles.ts'
 import type { Principal, RequestContext } from './route.ts'
@@ -102,6 +103,18 @@ export class Sessions<Tx extends TenantTx | PlatformTx> {
 
   async endAllOf(tx: Tx, ownerId: string, reason: string): Promise<void> {
     await this.#endWhere(tx, sql`${sql.ref(this.#table.ownerColumn)} = ${ownerId}`, reason)
+  }
+
+  /** Forgets sessions that ended, or ran out, before that, so many at a time; how many there were. */
+  purge(tx: Tx, before: Date, maximum: number): Promise<number> {
+    const instant = before.toISOString()
+    // A session that was over by then had begun by then: its id finds it.
+    return this.#run(
+      tx,
+      sql`DELETE FROM ${this.#name} WHERE id IN (
+        SELECT id FROM ${this.#name} WHERE id < ${firstIdAt(before)}
+          AND (ended_at < ${instant} OR expires_at < ${instant}) ORDER BY id LIMIT ${maximum})`,
+    )
   }
 
   async #rotate(

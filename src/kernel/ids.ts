@@ -47,3 +47,10 @@ export function isUuid(text: string): boolean {
 function hex(byte: number): string {
   return hexOfByte[byte & 0xff]!
 }
+
+const NO_RANDOMNESS = new Uint8Array(10)
+
+/** The smallest id of that moment: every id made before sorts before it, so that a key's index finds old rows. */
+export function firstIdAt(time: Date): string {
+  return uuidV7(time.getTime(), NO_RANDOMNESS)
+}

@@ -42,6 +42,8 @@ export interface Configuration {
   readonly operatorPassword: string | undefined
   readonly readyDatabasesTarget: number
   readonly connectionsMaximum: number
+  /** After so many days ended sessions and answers kept for Idempotency-Keys are forgotten. */
+  readonly purgeAfterDays: number
   readonly connectionsPerTenantMaximum: number
   readonly connectionWaitMs: number
   /** Whether a start brings tenants that are behind up to date by itself. */
@@ -76,7 +78,8 @@ export function readConfiguration(environment: Environment): Configuration {
   const reader = new Reader(environment)
   const mode = reader.choice('ENVIRONMENT', environments, 'development')
   const dataDirectory = resolve(reader.text('DATA_DIR') ?? '.data')
-  const baseDomain = reader.text('BASE_DOMAIN') ?? 'localhost'
+  const publicUrl = reader.url('PUBLIC_URL', ['http:', 'https:'])
+  const baseDomain = reader.text('BASE_DOMAIN') ?? domainOf(publicUrl) ?? 'localhost'
   checkUnusedUntilLater(reader)
   const configuration: Configuration = {
     environment: mode,
@@ -93,7 +96,7 @@ export function readConfiguration(environment: Environment): Configuration {
     host: reader.text('HOST') ?? '0.0.0.0',
     port: reader.integer('PORT', 3000, 0, 65_535),
     baseDomain,
-    publicUrl: reader.url('PUBLIC_URL', ['http:', 'https:']),
+    publicUrl,
     jwtAlgorithm: reader.choice('JWT_ALGORITHM', jwtAlgorithms, 'HS256'),
     accessTokenSeconds: reader.integer('ACCESS_TOKEN_SECONDS', DAY_SECONDS, 60, 7 * DAY_SECONDS),
     refreshTokenSeconds: reader.integer('REFRESH_TOKEN_SECONDS', 7 * DAY_SECONDS, 60, 90 * DAY_SECONDS),
@@ -109,6 +112,7 @@ export function readConfiguration(environment: Environment): Configuration {
     operatorEmail: reader.text('OPERATOR_EMAIL') ?? 'operator@example.com',
     operatorPassword: reader.text('OPERATOR_PASSWORD'),
     readyDatabasesTarget: reader.integer('READY_DATABASES', 3, 0, 100),
+    purgeAfterDays: reader.integer('PURGE_AFTER_DAYS', 30, 1, 3_650),
     connectionsMaximum: reader.integer('CONNECTIONS_MAXIMUM', 60, 4, 10_000),
     connectionsPerTenantMaximum: reader.integer('CONNECTIONS_PER_TENANT_MAXIMUM', 8, 1, 1_000),
     connectionWaitMs: reader.integer('CONNECTION_WAIT_MS', 2_000, 100, 60_000),
@@ -184,6 +188,12 @@ function checkProduction(configuration: Configuration, reader: Reader): void {
     refuse('DB_SSL_MODE: production needs `require` or `verify-full`')
   }
   if (configuration.corsOrigins.includes('*')) refuse('CORS_ORIGINS: `*` is refused in production')
+}
+
+/** An address in numbers has no subdomains. */
+function domainOf(url: string | undefined): string | undefined {
+  const hostname = url === undefined ? '' : new URL(url).hostname
+  return /[a-z]/i.test(hostname) && !hostname.startsWith('[') ? hostname : undefined
 }
 
 /** A development machine gets a random key of its own, kept so that encrypted secrets stay readable. */

@@ -10,6 +10,7 @@ import { sql } from 'kysely'
 import { Problem, problems } from '../kernel/problem.ts'
 import { UserSessions } from '../erp/identity/sessions.ts'
 import { Metrics } from '../http/metrics.ts'
+import { purgeAnswers } from '../http/idempotency.ts'
 import type { Route } from '../http/route.ts'
 import { createHttpServer, type HttpPorts } from '../http/server.ts'
 import { Tokens } from '../http/tokens.ts'
@@ -21,6 +22,7 @@ import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
 import { TenantDirectory } from '../platform/tenants/directory.ts'
+import { Housekeeping, PURGE_BATCH } from '../platform/tenants/housekeeping.ts'
 import { Provisioning, type ProvisioningPorts } from '../platform/tenants/provisioning.ts'
 import { addressOf, DatabaseServer, sslOf } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
@@ -30,6 +32,7 @@ import { checkDatabaseServer } from '../tenancy/database-settings.ts'
 import { migrate, newestVersion } from '../tenancy/migrations.ts'
 import { ConnectionPools, type DatabaseAddress } from '../tenancy/pools.ts'
 import { Secrets } from '../tenancy/secrets.ts'
+import { tenantAddress } from './addresses.ts'
 import type { Configuration } from './configuration.ts'
 import { allRoutes, tenantPermissions } from './routes.ts'
 import { mountTokenEndpoints } from './token-endpoints.ts'
@@ -61,6 +64,7 @@ export interface Product {
   readonly directory: TenantDirectory
   readonly databases: TenantDatabases
   readonly provisioning: Provisioning
+  readonly housekeeping: Housekeeping
   readonly workflows: Workflows
   readonly tokens: Tokens
   readonly routes: readonly Route[]
@@ -213,6 +217,17 @@ async function assemble(parts: Parts): Promise<Product> {
         announce(tx, { kind: 'user-session', tenantId, sessionId: sessionId ?? null }),
       ),
   }
+  const housekeeping = new Housekeeping({
+    gate,
+    directory,
+    purgeAfterDays: configuration.purgeAfterDays,
+    purgeTenant: async (tx, before) =>
+      (await purgeAnswers(tx, 'core', before, PURGE_BATCH)) + (await users.purge(tx, before, PURGE_BATCH)),
+    purgePlatform: async (tx, before) =>
+      (await purgeAnswers(tx, 'platform', before, PURGE_BATCH)) +
+      (await operators.purge(tx, before, PURGE_BATCH)),
+    log,
+  })
   let listeningPort = configuration.port
   const routes = allRoutes({
     operators,
@@ -238,23 +253,31 @@ async function assemble(parts: Parts): Promise<Product> {
   if (configuration.migratesAtStart) await fleet.migrateAtStart()
   await provisioning.tendForgotten()
   const tend = async (): Promise<void> => {
-    await Promise.all([databases.refill(), provisioning.tendForgotten()]).catch((error: unknown) =>
-      log('error', `Looking after the tenants failed: ${String(error)}`),
+    await Promise.all([databases.refill(), provisioning.tendForgotten(), housekeeping.tend()]).catch(
+      (error: unknown) => log('error', `Looking after the tenants failed: ${String(error)}`),
     )
   }
   void tend()
   const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
   tending.unref()
-  stops.push(async () => clearInterval(tending))
+  stops.push(async () => {
+    clearInterval(tending)
+    housekeeping.stop()
+  })
   health.start()
   stops.push(() => health.stop())
 
+  const noted = async (found: ReturnType<typeof directory.byId>): Promise<Awaited<typeof found>> => {
+    const tenant = await found
+    if (tenant) housekeeping.visited(tenant.location.tenantId)
+    return tenant
+  }
   const ports: HttpPorts = {
     gate,
     metrics,
-    findTenant: (reference) => directory.find(reference),
+    findTenant: (reference) => noted(directory.find(reference)),
     isTenantHost: (host) => directory.subdomainOf(host) !== undefined,
-    tenantOfToken: async (token) => directory.byId((await tokens.verify('tenant', token)).tenantId),
+    tenantOfToken: async (token) => noted(directory.byId((await tokens.verify('tenant', token)).tenantId)),
     authenticateUser: (token, tenant) => users.authenticate(gate, token, tenant, SYSTEM),
     authenticateOperator: (token) => operators.authenticate(gate, token, SYSTEM),
     notReady: () => notReady(gate),
@@ -282,6 +305,7 @@ async function assemble(parts: Parts): Promise<Product> {
     directory,
     databases,
     provisioning,
+    housekeeping,
     workflows,
     tokens,
     routes,
@@ -471,10 +495,4 @@ async function mountPortal(app: FastifyInstance, baseDomain: string): Promise<vo
     }
     return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html)
   })
-}
-
-export function tenantAddress(configuration: Configuration, port: number, subdomain: string): string {
-  const base = new URL(configuration.publicUrl ?? `http://${configuration.baseDomain}:${port}`)
-  base.hostname = `${subdomain}.${configuration.baseDomain}`
-  return base.origin
 }

@@ -1,12 +1,14 @@
 /** Sessions of a tenant's users: who they are, in which company, and what they may do there. */
 import type { Static } from 'typebox'
+import { sql } from 'kysely'
 import { minorUnits } from '../../kernel/currency.ts'
+import { firstIdAt } from '../../kernel/ids.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { Principals, Sessions, type OpenSession, type SessionSettings } from '../../http/sessions.ts'
 import type { Tokens } from '../../http/tokens.ts'
 import type { Principal, TenantContext, TenantDoor } from '../../http/route.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
-import { statement, type Actor, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
+import { statement, tenantSql, type Actor, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
 import type { SignedInUser, UserSession } from './contract.ts'
 import { expandPermissions } from './permissions.ts'
 
@@ -93,6 +95,15 @@ export class UserSessions {
 
   endAllOf(tx: TenantTx, userId: string, reason: string): Promise<void> {
     return this.#sessions.endAllOf(tx, userId, reason)
+  }
+
+  /** Sessions that are over and links that are spent. */
+  async purge(tx: TenantTx, before: Date, maximum: number): Promise<number> {
+    const sessions = await this.#sessions.purge(tx, before, maximum)
+    const links = sql`DELETE FROM core.password_token WHERE id IN (
+      SELECT id FROM core.password_token WHERE id < ${firstIdAt(before)}
+        AND expires_at < ${before.toISOString()} ORDER BY id LIMIT ${maximum})`
+    return sessions + (await tx.run(links.compile(tenantSql)))
   }
 
   async #answer(

@@ -69,6 +69,10 @@ export class OperatorSessions {
     this.#principals.forgetAll()
   }
 
+  purge(tx: PlatformTx, before: Date, maximum: number): Promise<number> {
+    return this.#sessions.purge(tx, before, maximum)
+  }
+
   routes(announceSessionEnd: (sessionId: string) => Promise<void>): Route[] {
     /** This process knows before it answers; the others when they hear of it. */
     const tellEnd = (sessionId: string): Promise<void> => {

@@ -234,6 +234,15 @@ export interface PlatformTenant {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformTenantActivity {
+  active_at: Timestamp
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  purged_at: Generated<Timestamp>
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+}
+
 export interface DB {
   'platform.audit_event': PlatformAuditEvent
   'platform.fleet_migration': PlatformFleetMigration
@@ -248,4 +257,5 @@ export interface DB {
   'platform.schema_version': PlatformSchemaVersion
   'platform.server': PlatformServer
   'platform.tenant': PlatformTenant
+  'platform.tenant_activity': PlatformTenantActivity
 }
