@@ -100,9 +100,16 @@ function namesIn(folder: string): string[] {
 
 function selfSigned(directory: string): { key: string; cert: string } {
   const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+  const request =
+    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
   const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-keyout', key, '-out', cert, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
+    ...request.split(' '),
+    '-keyout',
+    key,
+    '-out',
+    cert,
+    '-addext',
+    'subjectAltName=DNS:localhost',
   ])
   if (made.status !== 0) throw new Error(`openssl made no certificate: ${String(made.stderr)}`)
   return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
