@@ -13,6 +13,7 @@ const files: Readonly<Record<string, () => Promise<{ commands: readonly Command[
   tenants: () => import('./tenants.ts'),
   servers: () => import('./servers.ts'),
   check: () => import('./check.ts'),
+  backups: () => import('./backups.ts'),
   'import-sales-journal': () => import('./import-sales-journal.ts'),
   'export-journal': () => import('./export-journal.ts'),
 }

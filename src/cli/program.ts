@@ -18,7 +18,8 @@ export async function withProduct<Result>(
   overrides: Partial<Configuration> = {},
 ): Promise<Result> {
   // A short command neither fills the pool nor answers requests.
-  const configuration = { ...readConfiguration(process.env), readyDatabasesTarget: 0, ...overrides }
+  const quiet = { readyDatabasesTarget: 0, backupSchedule: undefined }
+  const configuration = { ...readConfiguration(process.env), ...quiet, ...overrides }
   const product = await startProduct(configuration, { log })
   try {
     return await work(product)

@@ -5,6 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { BackupSchedule } from '../platform/backups/rules/schedule.ts'
+import type { StorageAccess } from '../platform/storage/storage.ts'
 
 export const environments = ['development', 'test', 'production'] as const
 export const sslModes = ['disable', 'require', 'verify-full'] as const
@@ -46,6 +49,17 @@ export interface Configuration {
   readonly purgeAfterDays: number
   readonly connectionsPerTenantMaximum: number
   readonly connectionWaitMs: number
+  /** Where archives are kept: a folder or an S3 bucket. */
+  readonly backupUrl: string
+  /** What the bucket asks for; stands in no address. */
+  readonly backupAccess: StorageAccess
+  /** undefined: no backup is taken by itself. */
+  readonly backupSchedule: BackupSchedule | undefined
+  readonly backupsAtOnce: number
+  /** Each wave of a fleet migration begins with a backup of its tenants. */
+  readonly backupsBeforeMigration: boolean
+  /** A tenant without a restore that was compared for longer than this has an alert. */
+  readonly backupsProvenWithinDays: number
   /** Whether a start brings tenants that are behind up to date by itself. */
   readonly migratesAtStart: boolean
   /** Tenants migrated at once, over all servers. */
@@ -116,6 +130,20 @@ export function readConfiguration(environment: Environment): Configuration {
     connectionsMaximum: reader.integer('CONNECTIONS_MAXIMUM', 60, 4, 10_000),
     connectionsPerTenantMaximum: reader.integer('CONNECTIONS_PER_TENANT_MAXIMUM', 8, 1, 1_000),
     connectionWaitMs: reader.integer('CONNECTION_WAIT_MS', 2_000, 100, 60_000),
+    backupUrl:
+      reader.url('BACKUP_URL', ['file:', 's3:']) ?? pathToFileURL(join(dataDirectory, 'backups')).href,
+    backupAccess: {
+      accessKeyId: reader.text('AWS_ACCESS_KEY_ID'),
+      secretAccessKey: reader.text('AWS_SECRET_ACCESS_KEY'),
+      sessionToken: reader.text('AWS_SESSION_TOKEN'),
+      caCertificates: reader.certificates('BACKUP_CA_FILE'),
+    },
+    backupSchedule: backupSchedule(reader, mode),
+    backupsBeforeMigration:
+      reader.choice('BACKUP_BEFORE_MIGRATION', ['true', 'false'], mode === 'test' ? 'false' : 'true') ===
+      'true',
+    backupsAtOnce: reader.integer('BACKUPS_AT_ONCE', 2, 1, 16),
+    backupsProvenWithinDays: reader.integer('BACKUPS_PROVEN_WITHIN_DAYS', 30, 1, 3_660),
     migratesAtStart:
       reader.choice('MIGRATE_AT_START', ['true', 'false'], mode === 'production' ? 'false' : 'true') ===
       'true',
@@ -126,6 +154,7 @@ export function readConfiguration(environment: Environment): Configuration {
   }
   checkSecretKey(configuration, reader)
   checkDatabaseAddresses(configuration, reader)
+  checkBackups(configuration, reader)
   if (mode === 'production') checkProduction(configuration, reader)
   if (reader.problems.length > 0) throw new ConfigurationError(reader.problems)
   if (configuration.secretKey) return configuration
@@ -137,7 +166,6 @@ function checkUnusedUntilLater(reader: Reader): void {
   reader.url('REDIS_URL', ['redis:', 'rediss:'])
   reader.url('SENTRY_DSN', ['https:', 'http:'])
   reader.url('SMTP_URL', ['smtp:', 'smtps:'])
-  reader.url('BACKUP_URL', ['file:', 's3:', 'https:', 'http:'])
   reader.choice('RATE_LIMIT_ENABLED', ['true', 'false'], 'true')
   reader.integer('RATE_LIMIT_PER_MINUTE', 60, 1, 1_000_000)
 }
@@ -153,6 +181,37 @@ function checkDatabaseAddresses(configuration: Configuration, reader: Reader): v
   if (databaseUrl === undefined) reader.problems.push('DB_POOLER_URL: needs DATABASE_URL')
   if (username === '' || password === '') {
     reader.problems.push('DB_POOLER_URL: needs the name and password of the role that looks passwords up')
+  }
+}
+
+/** `02:00` and the time over which the fleet is spread behind it; `off`. */
+function backupSchedule(reader: Reader, mode: Configuration['environment']): BackupSchedule | undefined {
+  const time = reader.text('BACKUP_TIME') ?? (mode === 'test' ? 'off' : '02:00')
+  const spreadMinutes = reader.integer('BACKUP_SPREAD_MINUTES', 180, 0, 1_440)
+  if (time === 'off') return undefined
+  const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(time) ?? []
+  if (hours === undefined)
+    reader.problems.push(`BACKUP_TIME: "${time}" is no time such as 02:00 (UTC), nor "off"`)
+  return { minuteOfDay: Number(hours) * 60 + Number(minutes), spreadMinutes }
+}
+
+function checkBackups({ backupUrl, backupAccess, environment }: Configuration, reader: Reader): void {
+  const url = new URL(backupUrl)
+  if (url.protocol !== 's3:') return
+  if (url.username !== '' || url.password !== '') {
+    reader.problems.push('BACKUP_URL: carries no credentials; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY do')
+  }
+  if (url.hostname === '') reader.problems.push('BACKUP_URL: names no bucket (s3://bucket/prefix)')
+  if (!backupAccess.accessKeyId || !backupAccess.secretAccessKey) {
+    reader.problems.push('BACKUP_URL: a bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY')
+  }
+  const endpoint = url.searchParams.get('endpoint')
+  if (endpoint === null) return
+  const protocol = URL.canParse(endpoint) ? new URL(endpoint).protocol : ''
+  if (protocol !== 'https:' && protocol !== 'http:')
+    reader.problems.push('BACKUP_URL: its endpoint is no address')
+  if (protocol === 'http:' && environment === 'production') {
+    reader.problems.push('BACKUP_URL: production needs an endpoint with https')
   }
 }
 

@@ -17,6 +17,7 @@ export async function openApiDocument(version: string): Promise<object> {
       fleet: nothing,
       servers: nothing,
       workflows: nothing,
+      backups: nothing,
       identity: nothing,
     }),
     {

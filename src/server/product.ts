@@ -17,6 +17,9 @@ import { Tokens } from '../http/tokens.ts'
 import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
 import { FleetMigrations, type FleetPorts } from '../platform/fleet/fleet.ts'
+import { Backups } from '../platform/backups/backups.ts'
+import { backupFigures } from '../platform/backups/figures.ts'
+import { Storages } from '../platform/storage/storages.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
 import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
@@ -65,6 +68,7 @@ export interface Product {
   readonly databases: TenantDatabases
   readonly provisioning: Provisioning
   readonly housekeeping: Housekeeping
+  readonly backups: Backups
   readonly workflows: Workflows
   readonly tokens: Tokens
   readonly routes: readonly Route[]
@@ -202,7 +206,8 @@ async function assemble(parts: Parts): Promise<Product> {
     atStep: parts.options.atStep,
     compensationAttempts: parts.options.compensationAttempts,
   })
-  const fleet = createFleet(parts, { gate, servers, databases })
+  const backups = createBackups(parts, { gate, servers }, metrics)
+  const fleet = createFleet(parts, { gate, servers, databases, backups })
   const health = new ServerHealthChecks({ gate, servers, log })
   health.measure(metrics)
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
@@ -235,6 +240,7 @@ async function assemble(parts: Parts): Promise<Product> {
       gate.writePlatform(SYSTEM, (tx) => announce(tx, { kind: 'operator-session', sessionId })),
     tenants: {
       provisioning,
+      backups,
       secrets,
       addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
       endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
@@ -242,6 +248,7 @@ async function assemble(parts: Parts): Promise<Product> {
     fleet,
     servers: { servers, databases, health, secrets, isProduction },
     workflows,
+    backups,
     identity,
   })
 
@@ -252,10 +259,16 @@ async function assemble(parts: Parts): Promise<Product> {
   stops.push(async () => fleet.stop())
   if (configuration.migratesAtStart) await fleet.migrateAtStart()
   await provisioning.tendForgotten()
+  void backups
+    .clearUnfinished()
+    .catch((error: unknown) => log('warn', `The storage of backups is away: ${String(error)}`))
   const tend = async (): Promise<void> => {
-    await Promise.all([databases.refill(), provisioning.tendForgotten(), housekeeping.tend()]).catch(
-      (error: unknown) => log('error', `Looking after the tenants failed: ${String(error)}`),
-    )
+    await Promise.all([
+      databases.refill(),
+      provisioning.tendForgotten(),
+      housekeeping.tend(),
+      backups.tend(),
+    ]).catch((error: unknown) => log('error', `Looking after the tenants failed: ${String(error)}`))
   }
   void tend()
   const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
@@ -306,6 +319,7 @@ async function assemble(parts: Parts): Promise<Product> {
     databases,
     provisioning,
     housekeeping,
+    backups,
     workflows,
     tokens,
     routes,
@@ -317,9 +331,35 @@ async function assemble(parts: Parts): Promise<Product> {
   }
 }
 
+function createBackups(
+  { configuration, secrets, log, stops, options }: Parts,
+  { gate, servers }: Pick<Product, 'gate' | 'servers'>,
+  metrics: Metrics,
+): Backups {
+  const storages = new Storages(configuration.backupUrl, configuration.backupAccess)
+  stops.push(() => storages.close())
+  for (const { name, help, query } of backupFigures) {
+    metrics.gauge(name, help, async () => {
+      const row = await gate.readPlatform(SYSTEM, (tx) => tx.row(query.compile(platformSql)))
+      return row?.figure ?? 0
+    })
+  }
+  return new Backups({
+    gate,
+    servers,
+    secrets,
+    storages,
+    schedule: configuration.backupSchedule,
+    atOnce: configuration.backupsAtOnce,
+    provenWithinDays: configuration.backupsProvenWithinDays,
+    log,
+    atStep: options.atStep,
+  })
+}
+
 function createFleet(
   { configuration, log, options }: Parts,
-  { gate, servers, databases }: Pick<Product, 'gate' | 'servers' | 'databases'>,
+  { gate, servers, databases, backups }: Pick<Product, 'gate' | 'servers' | 'databases' | 'backups'>,
 ): FleetMigrations {
   return new FleetMigrations({
     gate,
@@ -332,7 +372,9 @@ function createFleet(
       parallel: configuration.fleetParallel,
       failurePercent: configuration.fleetFailurePercent,
     },
-    beforeWave: () => Promise.resolve(),
+    beforeWave: async ({ tenantIds }) => {
+      if (configuration.backupsBeforeMigration) await backups.takeAll(tenantIds, 'migration')
+    },
     afterMigration: async () => {
       await databases.ensureTemplates()
       void databases.refill()

@@ -5,6 +5,9 @@ import type { Route } from '../http/route.ts'
 import type { Workflows } from '../jobs/workflows.ts'
 import type { FleetMigrations } from '../platform/fleet/fleet.ts'
 import { fleetOperation, fleetRoutes } from '../platform/fleet/operations.ts'
+import { alertRoutes } from '../platform/alerts/alerts.ts'
+import type { Backups } from '../platform/backups/backups.ts'
+import { backupRoutes } from '../platform/backups/operations.ts'
 import { operationRoutes } from '../platform/operations/operations.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import { planRoutes } from '../platform/plans/operations.ts'
@@ -18,6 +21,7 @@ export interface RouteServices {
   readonly fleet: FleetMigrations
   readonly servers: ServerPorts
   readonly workflows: Workflows
+  readonly backups: Backups
   readonly identity: IdentityPorts
 }
 
@@ -27,6 +31,8 @@ export function allRoutes(services: RouteServices): Route[] {
     ...planRoutes,
     ...tenantRoutes(services.tenants),
     ...fleetRoutes(services.fleet),
+    ...backupRoutes(services.backups),
+    ...alertRoutes,
     ...operationRoutes(services.workflows, [fleetOperation]),
     ...serverRoutes(services.servers),
     ...identityRoutes(services.identity),

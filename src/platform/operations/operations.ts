@@ -3,6 +3,7 @@ import { Problem, problems } from '../../kernel/problem.ts'
 import { implement, type Route } from '../../http/route.ts'
 import type { Workflows } from '../../jobs/workflows.ts'
 import type { PlatformRead } from '../../tenancy/handles.ts'
+import { BACK_UP_TENANT, backupSteps } from '../backups/backups.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
 import { getOperation, type OperationState } from './contract.ts'
 
@@ -12,7 +13,10 @@ export type OperationView = Omit<Static<typeof OperationState>, 'id'>
 export type OperationViewer = (tx: PlatformRead, operationId: string) => Promise<OperationView | undefined>
 
 /** The steps each kind of operation has, so that progress is known before they are done. */
-const STEPS: Readonly<Record<string, readonly string[]>> = { [PROVISION_TENANT]: provisioningSteps }
+const STEPS: Readonly<Record<string, readonly string[]>> = {
+  [PROVISION_TENANT]: provisioningSteps,
+  [BACK_UP_TENANT]: backupSteps,
+}
 
 export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {
   return [

@@ -3,7 +3,7 @@ import type { operatorRoles } from './contract.ts'
 
 export type OperatorRole = (typeof operatorRoles)[number]
 
-const commercial = ['tenants:view', 'plans:view', 'operations:view']
+const commercial = ['tenants:view', 'plans:view', 'operations:view', 'backups:view', 'alerts:view']
 
 const technical = [...commercial, 'servers:view', 'fleet:view']
 
@@ -15,8 +15,10 @@ export const operatorPermissions: Readonly<Record<OperatorRole, readonly string[
     'tenants:move',
     'servers:manage',
     'fleet:migrate',
+    'backups:create',
+    'backups:delete',
   ],
   billing: [...commercial, 'tenants:suspend'],
-  support: technical,
+  support: [...technical, 'backups:create'],
   'read-only': technical,
 }

@@ -15,7 +15,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { S3_ACCESS, startS3Server, type S3Server } from '../../testing/s3-server.ts'
-import { openStorage, StorageError, type Storage } from './storage.ts'
+import { StorageError, type Storage } from './storage.ts'
+import { openStorage } from './storages.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erp-storage-'))
 let plain: S3Server

@@ -62,12 +62,3 @@ export interface StorageAccess {
   /** Certificates to trust beside the usual ones, PEM. */
   readonly caCertificates?: string | undefined
 }
-
-/** `file:///var/backups/erp`, or `s3://bucket/prefix?region=…&endpoint=https://…`. */
-export async function openStorage(url: string, access: StorageAccess): Promise<Storage> {
-  const { protocol } = new URL(url)
-  // Loaded only where it is used: the S3 client alone is a third of the product's start.
-  if (protocol === 's3:') return new (await import('./s3.ts')).S3Storage(url, access)
-  if (protocol === 'file:') return new (await import('./folder.ts')).FolderStorage(url)
-  throw new RangeError(`Files are kept in a folder (file://) or a bucket (s3://), not at ${protocol}//`)
-}

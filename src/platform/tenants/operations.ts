@@ -9,6 +9,7 @@ import { implement, type PlatformDoor, type RequestContext, type Route } from '.
 import { platformSql, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
 import { likePattern } from '../../tenancy/sql-text.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
+import type { Backups } from '../backups/backups.ts'
 import { announce } from '../announcements.ts'
 import { recordEvent } from '../audit.ts'
 import {
@@ -29,6 +30,7 @@ import { chartTemplateFor, checkSignUp } from './rules/sign-up.ts'
 
 export interface TenantPorts {
   readonly provisioning: Provisioning
+  readonly backups: Backups
   readonly secrets: Secrets
   /** `http://acme.localhost:3000` */
   readonly addressOf: (subdomain: string) => string
@@ -60,8 +62,13 @@ export function tenantRoutes(ports: TenantPorts): Route[] {
     implement(listTenants, (tx, { query }) => list(ports, tx, query)),
     implement(getTenant, (tx, { params }) => read(ports, tx, params.id)),
     implement(suspendTenant, async (door, { params, body }) => {
-      const tenant = await door.write((tx) => changeStatus(ports, tx, params.id, 'suspended', ['active', 'read_only'], body.reason)) // prettier-ignore
+      const { tenant, backupId } = await door.write(async (tx) => ({
+        tenant: await changeStatus(ports, tx, params.id, 'suspended', ['active', 'read_only'], body.reason),
+        // Of the data as they are when the door is shut: written down with the suspension, never without it.
+        backupId: await ports.backups.plan(tx, params.id, 'suspension'),
+      }))
       await ports.endSessions(params.id, `tenant suspended: ${body.reason}`)
+      await ports.backups.begin(backupId)
       return tenant
     }),
     implement(activateTenant, (tx, { params, body }) =>

@@ -376,6 +376,94 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/backups': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Every tenant's backups, newest first */
+    get: operations['listBackups']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/backups': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** A tenant's backups, newest first */
+    get: operations['listTenantBackups']
+    put?: never
+    /** Take a backup now; the answer names the operation to poll */
+    post: operations['createBackup']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/backups/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One backup */
+    get: operations['getBackup']
+    put?: never
+    post?: never
+    /** Delete a backup and its archive; a tenant's newest good one is refused */
+    delete: operations['deleteBackup']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/plans/{id}/backup-retention': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** How long the backups of a plan's tenants are kept */
+    get: operations['getBackupRetention']
+    /** Say how long the backups of a plan's tenants are kept; takes effect with their next backup */
+    put: operations['setBackupRetention']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/alerts': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What an operator should look at, newest first; open ones unless asked otherwise */
+    get: operations['listAlerts']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/platform/operations/{id}': {
     parameters: {
       query?: never
@@ -3113,6 +3201,689 @@ export interface operations {
               tenantId: string
               tenantCode: string
               isCanary: boolean
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listBackups: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+        reason?:
+          'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
+        /** @description UUID, version 7 */
+        tenantId?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              backups: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /** @enum {unknown} */
+                reason:
+                  | 'scheduled'
+                  | 'on-demand'
+                  | 'suspension'
+                  | 'cancellation'
+                  | 'migration'
+                  | 'restore'
+                  | 'archive'
+                /** @enum {unknown} */
+                engine: 'copy' | 'pg_dump'
+                /** @enum {unknown} */
+                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+                /** @description Where the archive lies */
+                location: string
+                sizeBytes: number | null
+                /** @description What its tables took in the database */
+                databaseBytes: number | null
+                rowCount: number | null
+                sha256: string | null
+                schemaVersion: string | null
+                /** @description The moment whose data it holds; UTC, ISO 8601 */
+                takenAt: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                verifiedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                provenAt: string | null
+                /** @description Retention leaves it alone */
+                isPinned: boolean
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listTenantBackups: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+        reason?:
+          'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              backups: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /** @enum {unknown} */
+                reason:
+                  | 'scheduled'
+                  | 'on-demand'
+                  | 'suspension'
+                  | 'cancellation'
+                  | 'migration'
+                  | 'restore'
+                  | 'archive'
+                /** @enum {unknown} */
+                engine: 'copy' | 'pg_dump'
+                /** @enum {unknown} */
+                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+                /** @description Where the archive lies */
+                location: string
+                sizeBytes: number | null
+                /** @description What its tables took in the database */
+                databaseBytes: number | null
+                rowCount: number | null
+                sha256: string | null
+                schemaVersion: string | null
+                /** @description The moment whose data it holds; UTC, ISO 8601 */
+                takenAt: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                verifiedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                provenAt: string | null
+                /** @description Retention leaves it alone */
+                isPinned: boolean
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createBackup: {
+    parameters: {
+      query?: never
+      header?: {
+        'Idempotency-Key'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              backup: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /** @enum {unknown} */
+                reason:
+                  | 'scheduled'
+                  | 'on-demand'
+                  | 'suspension'
+                  | 'cancellation'
+                  | 'migration'
+                  | 'restore'
+                  | 'archive'
+                /** @enum {unknown} */
+                engine: 'copy' | 'pg_dump'
+                /** @enum {unknown} */
+                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+                /** @description Where the archive lies */
+                location: string
+                sizeBytes: number | null
+                /** @description What its tables took in the database */
+                databaseBytes: number | null
+                rowCount: number | null
+                sha256: string | null
+                schemaVersion: string | null
+                /** @description The moment whose data it holds; UTC, ISO 8601 */
+                takenAt: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                verifiedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                provenAt: string | null
+                /** @description Retention leaves it alone */
+                isPinned: boolean
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+              operationId: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getBackup: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /** @enum {unknown} */
+              reason:
+                | 'scheduled'
+                | 'on-demand'
+                | 'suspension'
+                | 'cancellation'
+                | 'migration'
+                | 'restore'
+                | 'archive'
+              /** @enum {unknown} */
+              engine: 'copy' | 'pg_dump'
+              /** @enum {unknown} */
+              state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+              /** @description Where the archive lies */
+              location: string
+              sizeBytes: number | null
+              /** @description What its tables took in the database */
+              databaseBytes: number | null
+              rowCount: number | null
+              sha256: string | null
+              schemaVersion: string | null
+              /** @description The moment whose data it holds; UTC, ISO 8601 */
+              takenAt: string | null
+              durationMs: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              verifiedAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              provenAt: string | null
+              /** @description Retention leaves it alone */
+              isPinned: boolean
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteBackup: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /** @enum {unknown} */
+              reason:
+                | 'scheduled'
+                | 'on-demand'
+                | 'suspension'
+                | 'cancellation'
+                | 'migration'
+                | 'restore'
+                | 'archive'
+              /** @enum {unknown} */
+              engine: 'copy' | 'pg_dump'
+              /** @enum {unknown} */
+              state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+              /** @description Where the archive lies */
+              location: string
+              sizeBytes: number | null
+              /** @description What its tables took in the database */
+              databaseBytes: number | null
+              rowCount: number | null
+              sha256: string | null
+              schemaVersion: string | null
+              /** @description The moment whose data it holds; UTC, ISO 8601 */
+              takenAt: string | null
+              durationMs: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              verifiedAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              provenAt: string | null
+              /** @description Retention leaves it alone */
+              isPinned: boolean
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getBackupRetention: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description All of the last days */
+              days: number
+              /** @description The newest of each of the last weeks */
+              weeks: number
+              /** @description The newest of each of the last months */
+              months: number
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  setBackupRetention: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description All of the last days */
+          days: number
+          /** @description The newest of each of the last weeks */
+          weeks: number
+          /** @description The newest of each of the last months */
+          months: number
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description All of the last days */
+              days: number
+              /** @description The newest of each of the last weeks */
+              weeks: number
+              /** @description The newest of each of the last months */
+              months: number
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listAlerts: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        kind?: string
+        /** @description UUID, version 7 */
+        tenantId?: string
+        includeResolved?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              alerts: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * @example backup-failed
+                 * @example backup-missing
+                 * @example backup-unproven
+                 */
+                kind: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                message: string
+                /** @description Instant in UTC, ISO 8601 */
+                openedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                resolvedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
             }
             message?: string
           }

@@ -10,6 +10,8 @@ export type Generated<T> =
     ? ColumnType<S, I | undefined, U>
     : ColumnType<T, T | undefined, T>
 
+export type Int8 = ColumnType<number, number, number>
+
 export type Json = JsonValue
 
 export type JsonArray = JsonValue[]
@@ -26,6 +28,17 @@ export type Numeric = ColumnType<string, string, string>
 
 export type Timestamp = ColumnType<string, string, string>
 
+export interface PlatformAlert {
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  kind: string
+  message: string
+  opened_at: Generated<Timestamp>
+  resolved_at: Timestamp | null
+  tenant_id: string | null
+  updated_at: Generated<Timestamp>
+}
+
 export interface PlatformAuditEvent {
   action: string
   actor_id: string | null
@@ -39,6 +52,31 @@ export interface PlatformAuditEvent {
   request_id: string
   tenant_id: string | null
   updated_at: Generated<Timestamp>
+}
+
+export interface PlatformBackup {
+  created_at: Generated<Timestamp>
+  database_bytes: Int8 | null
+  engine: string
+  error: string | null
+  file_deleted_at: Timestamp | null
+  file_name: string
+  finished_at: Timestamp | null
+  id: Generated<string>
+  is_pinned: Generated<boolean>
+  proven_at: Timestamp | null
+  reason: string
+  row_count: Int8 | null
+  schema_version: string | null
+  sealed_key: string | null
+  sha256: string | null
+  size_bytes: Int8 | null
+  state: Generated<string>
+  storage_url: string
+  taken_at: Timestamp | null
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+  verified_at: Timestamp | null
 }
 
 export interface PlatformFleetMigration {
@@ -146,6 +184,9 @@ export interface PlatformOperatorSession {
 }
 
 export interface PlatformPlan {
+  backup_keep_days: Generated<number>
+  backup_keep_months: Generated<number>
+  backup_keep_weeks: Generated<number>
   code: string
   companies_limit: number | null
   created_at: Generated<Timestamp>
@@ -211,6 +252,7 @@ export interface PlatformServer {
 export interface PlatformTenant {
   admin_email: string
   admin_name: string
+  backup_due_at: Timestamp | null
   busy_with: string | null
   chart_template: string
   company_name: string
@@ -244,7 +286,9 @@ export interface PlatformTenantActivity {
 }
 
 export interface DB {
+  'platform.alert': PlatformAlert
   'platform.audit_event': PlatformAuditEvent
+  'platform.backup': PlatformBackup
   'platform.fleet_migration': PlatformFleetMigration
   'platform.fleet_migration_tenant': PlatformFleetMigrationTenant
   'platform.fleet_migration_wave': PlatformFleetMigrationWave
