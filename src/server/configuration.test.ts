@@ -7,6 +7,7 @@ import { ConfigurationError, readConfiguration } from './configuration.ts'
 const directory = mkdtempSync(join(tmpdir(), 'erp-configuration-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
+const KEYS = { AWS_ACCESS_KEY_ID: 'AKIA', AWS_SECRET_ACCESS_KEY: 'secret' } as const
 const safe = {
   ENVIRONMENT: 'production',
   DATABASE_URL: 'postgres://erp:pw@db.example.com/erp_platform',
@@ -73,6 +74,13 @@ describe('in production', () => {
     ['DB_SSL_MODE', { DB_SSL_MODE: undefined }],
     ['DB_SSL_MODE', { DB_SSL_MODE: 'disable' }],
     ['CORS_ORIGINS', { CORS_ORIGINS: '*' }],
+    ['BACKUP_URL', { BACKUP_URL: 's3://bucket/path' }],
+    ['BACKUP_URL', { BACKUP_URL: 's3://user:pass@bucket/path', ...KEYS }],
+    ['BACKUP_URL', { BACKUP_URL: 's3://bucket?endpoint=http%3A%2F%2Fs3.example.com', ...KEYS }],
+    ['BACKUP_URL', { BACKUP_URL: 's3://bucket?endpoint=elsewhere', ...KEYS }],
+    ['BACKUP_CA_FILE', { BACKUP_CA_FILE: '/nowhere' }],
+    ['BACKUP_TIME', { BACKUP_TIME: '24:00' }],
+    ['BACKUP_TIME', { BACKUP_TIME: 'at night' }],
   ])('%s is refused when %j', (name, change) => {
     expect(names({ ...safe, ...change })).toEqual([name])
   })
@@ -110,6 +118,11 @@ test('every wrong value is told at once, in a message that lists them', () => {
     SENTRY_DSN: 'sentry',
     SMTP_URL: 'mail.example.com',
     BACKUP_URL: 'tape:1',
+    BACKUP_TIME: '2',
+    BACKUP_SPREAD_MINUTES: '2000',
+    BACKUPS_AT_ONCE: '0',
+    BACKUP_BEFORE_MIGRATION: 'perhaps',
+    BACKUPS_PROVEN_WITHIN_DAYS: '-1',
     RATE_LIMIT_ENABLED: 'yes',
     RATE_LIMIT_PER_MINUTE: '0',
   }
@@ -138,7 +151,10 @@ test('control: the right values of all of those are accepted', () => {
       READY_DATABASES: '0',
       REDIS_URL: 'rediss://cache.example.com',
       SMTP_URL: 'smtps://mail.example.com',
-      BACKUP_URL: 's3://bucket/path',
+      BACKUP_URL: 's3://bucket/path?region=eu-west-1&endpoint=https%3A%2F%2Fs3.example.com',
+      ...KEYS,
+      BACKUP_TIME: '23:30',
+      BACKUP_SPREAD_MINUTES: '0',
       RATE_LIMIT_ENABLED: 'false',
     }),
   ).toEqual([])

@@ -520,7 +520,7 @@ describe('suspending', () => {
     ;(await activate()).ok()
     const query = sql<{ action: string; actor_kind: string; actor_id: string | null; reason: string | null }>`
       SELECT action, actor_kind, actor_id, details ->> 'reason' AS reason FROM platform.audit_event
-      WHERE tenant_id = ${tenant.id} ORDER BY created_at`
+      WHERE tenant_id = ${tenant.id} AND action <> 'back up' ORDER BY created_at`
     const events = await product.gate.readPlatform(SYSTEM, (tx) => tx.rows(query.compile(platformSql)))
     expect(events.map(({ action }) => action).slice(0, 2)).toEqual(['create', 'provisioned'])
     expect(events.at(-2)).toMatchObject({
