@@ -21,12 +21,32 @@ export interface WorkflowState {
   readonly error: string | null
 }
 
+export interface WorkflowFilter {
+  readonly kind: string | undefined
+  readonly status: WorkflowState['status'] | undefined
+  readonly limit: number
+  readonly offset: number
+}
+
+export interface WorkflowPage {
+  readonly total: number
+  readonly workflows: readonly {
+    readonly id: string
+    readonly kind: string
+    readonly status: WorkflowState['status']
+    readonly startedAt: Date
+    readonly changedAt: Date
+    readonly error: string | null
+  }[]
+}
+
 /** The code's version for DBOS: constant, because every step is written to be taken over by newer code. */
 const APPLICATION_VERSION = '1'
 const LOCK_CLASS = 7_241_861
 const LAUNCH_LOCK = 7_241_860_003
 const LAUNCH_TRY_EVERY_MS = 50
 const POOL_CONNECTIONS = 6
+const COUNT_TIMEOUT_MS = 5_000
 const TAKE_OVER_EVERY_MS = 5_000
 const PROVE_AGAIN_AFTER_MS = 500
 
@@ -111,6 +131,32 @@ export class Workflows {
         finishedAt: instant(completedAtEpochMs),
       })),
       error: status.error instanceof Error ? status.error.message : null,
+    }
+  }
+
+  /** Newest first, with how many there are in all. */
+  async list({ kind, status, limit, offset }: WorkflowFilter): Promise<WorkflowPage> {
+    const statuses = Object.keys(STATES).filter((name) => status === undefined || STATES[name] === status)
+    const filter = { status: statuses as never, ...(kind === undefined ? {} : { workflowName: kind }) }
+    const [found, counted] = await Promise.all([
+      DBOS.listWorkflows({ ...filter, limit, offset, sortDesc: true, loadInput: false }),
+      this.#pool.query<{ total: number }>({
+        text: `SELECT count(*)::int AS total FROM dbos.workflow_status
+          WHERE status = ANY($1) AND ($2::text IS NULL OR name = $2)`,
+        values: [statuses, kind ?? null],
+        query_timeout: COUNT_TIMEOUT_MS,
+      } as pg.QueryConfig),
+    ])
+    return {
+      total: counted.rows[0]?.total ?? 0,
+      workflows: found.map(({ workflowID, workflowName, createdAt, updatedAt, error, ...state }) => ({
+        id: workflowID,
+        kind: workflowName,
+        status: STATES[state.status] ?? 'running',
+        startedAt: new Date(createdAt),
+        changedAt: new Date(updatedAt ?? createdAt),
+        error: error instanceof Error ? error.message : null,
+      })),
     }
   }
 

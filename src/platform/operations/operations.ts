@@ -1,11 +1,12 @@
 import type { Static } from 'typebox'
 import { Problem, problems } from '../../kernel/problem.ts'
-import { implement, type Route } from '../../http/route.ts'
+import { paginationOf } from '../../http/contract.ts'
+import { implement, type PlatformDoor, type Route } from '../../http/route.ts'
 import type { Workflows } from '../../jobs/workflows.ts'
-import type { PlatformRead } from '../../tenancy/handles.ts'
+import { platformSql, type PlatformRead } from '../../tenancy/handles.ts'
 import { BACK_UP_TENANT, backupSteps } from '../backups/backups.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
-import { getOperation, type OperationState } from './contract.ts'
+import { getOperation, listOperations, type OperationState } from './contract.ts'
 
 export type OperationView = Omit<Static<typeof OperationState>, 'id'>
 
@@ -20,39 +21,96 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
 
 export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {
   return [
-    implement(getOperation, async (door, { params }) => {
-      for (const viewer of viewers) {
-        const view = await door.read((tx) => viewer(tx, params.id))
-        if (view) return { id: params.id, ...view }
-      }
-      const state = await workflows.state(params.id)
-      if (!state) throw new Problem(problems.notFound, { message: 'There is no such operation' })
-      const planned = STEPS[state.kind] ?? []
-      const extra = state.finishedSteps.map(({ name }) => name).filter((name) => !planned.includes(name))
-      const isOver = state.status !== 'running' && state.status !== 'queued'
-      const steps = [...planned, ...extra].map((name) => {
-        const finished = state.finishedSteps.find((step) => step.name === name)
-        return {
-          name,
-          status: finished ? ('done' as const) : isOver ? ('failed' as const) : ('waiting' as const),
-          startedAt: finished?.startedAt?.toISOString() ?? null,
-          finishedAt: finished?.finishedAt?.toISOString() ?? null,
-        }
-      })
-      const next = steps.find(({ status }) => status === 'waiting')
-      const withNext = steps.map((step) =>
-        step === next && !isOver ? { ...step, status: 'running' as const } : step,
-      )
-      const done = steps.filter(({ status }) => status === 'done').length
-      const progress = state.status === 'done' ? 1 : steps.length === 0 ? 0 : done / steps.length
+    implement(getOperation, async (door, { params: { id } }) => {
+      const view = await look(door, workflows, viewers, id)
+      if (!view) throw new Problem(problems.notFound, { message: 'There is no such operation' })
+      return { id, ...view }
+    }),
+    implement(listOperations, async (door, { query: { page = 1, limit = 50, status, kind } }) => {
+      const found = await workflows.list({ status, kind, limit, offset: (page - 1) * limit })
+      const tenants = await door.read((tx) => tenantsOf(tx, found.workflows))
+      const operations = found.workflows.map(async ({ startedAt, changedAt, ...workflow }) => ({
+        ...workflow,
+        progress: await progressOf(workflow, () => look(door, workflows, viewers, workflow.id)),
+        tenant: tenants.get(uuidIn(workflow.id) ?? '') ?? null,
+        startedAt: startedAt.toISOString(),
+        changedAt: changedAt.toISOString(),
+      }))
       return {
-        id: params.id,
-        kind: state.kind,
-        status: state.status,
-        progress,
-        steps: withNext,
-        error: state.error,
+        operations: await Promise.all(operations),
+        pagination: paginationOf(found.total, page, limit),
       }
     }),
   ]
+}
+
+async function progressOf(
+  { status }: { status: OperationView['status'] },
+  view: () => Promise<OperationView | undefined>,
+): Promise<number | null> {
+  if (status === 'done') return 1
+  if (status === 'queued') return 0
+  return status === 'running' ? ((await view())?.progress ?? 0) : null
+}
+
+/** An operation's id names whom it is about. */
+function uuidIn(id: string): string | undefined {
+  return /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(id)?.[0]
+}
+
+async function tenantsOf(
+  tx: PlatformRead,
+  named: readonly { id: string }[],
+): Promise<Map<string, { id: string; tenantCode: string }>> {
+  const ids = named.flatMap(({ id }) => uuidIn(id) ?? [])
+  if (ids.length === 0) return new Map()
+  const rows = await tx.rows(
+    platformSql
+      .selectFrom('platform.tenant')
+      .select(['id', 'tenant_code as tenantCode'])
+      .where('id', 'in', ids),
+  )
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
+async function look(
+  door: PlatformDoor,
+  workflows: Workflows,
+  viewers: readonly OperationViewer[],
+  id: string,
+): Promise<OperationView | undefined> {
+  for (const viewer of viewers) {
+    const view = await door.read((tx) => viewer(tx, id))
+    if (view) return view
+  }
+  const state = await workflows.state(id)
+  return state && viewOf(state)
+}
+
+function viewOf(state: NonNullable<Awaited<ReturnType<Workflows['state']>>>): OperationView {
+  const planned = STEPS[state.kind] ?? []
+  const extra = state.finishedSteps.map(({ name }) => name).filter((name) => !planned.includes(name))
+  const isOver = state.status !== 'running' && state.status !== 'queued'
+  const steps = [...planned, ...extra].map((name) => {
+    const finished = state.finishedSteps.find((step) => step.name === name)
+    return {
+      name,
+      status: finished ? ('done' as const) : isOver ? ('failed' as const) : ('waiting' as const),
+      startedAt: finished?.startedAt?.toISOString() ?? null,
+      finishedAt: finished?.finishedAt?.toISOString() ?? null,
+    }
+  })
+  const next = steps.find(({ status }) => status === 'waiting')
+  const withNext = steps.map((step) =>
+    step === next && !isOver ? { ...step, status: 'running' as const } : step,
+  )
+  const done = steps.filter(({ status }) => status === 'done').length
+  const progress = state.status === 'done' ? 1 : steps.length === 0 ? 0 : done / steps.length
+  return {
+    kind: state.kind,
+    status: state.status,
+    progress,
+    steps: withNext,
+    error: state.error,
+  }
 }

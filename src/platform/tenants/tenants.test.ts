@@ -21,7 +21,7 @@ import {
   type TestProduct,
   type TestTenant,
 } from '../../testing/product.ts'
-import { getOperation } from '../operations/contract.ts'
+import { getOperation, listOperations } from '../operations/contract.ts'
 import { listPlans } from '../plans/contract.ts'
 import {
   activateTenant,
@@ -354,6 +354,23 @@ describe('an operation', () => {
       expect(step.status).toBe('done')
       expect(Date.parse(step.finishedAt ?? '')).toBeGreaterThanOrEqual(Date.parse(step.startedAt ?? ''))
     }
+  })
+  test('is listed, newest first, with whom it is about', async () => {
+    const { tenant, operationId } = (await create({})).ok()
+    const list = async (query: object) => (await product.operator.call(listOperations, { query })).ok()
+    const { operations, pagination } = await list({ limit: 2 })
+    expect(operations[0]).toMatchObject({
+      id: operationId,
+      kind: 'provision-tenant',
+      status: 'done',
+      progress: 1,
+      tenant: { id: tenant.id, tenantCode: tenant.tenantCode },
+      error: null,
+    })
+    expect([operations.length, pagination.limit, pagination.total > 2]).toEqual([2, 2, true])
+    expect((await list({ page: 2, limit: 2 })).operations.map(({ id }) => id)).not.toContain(operationId)
+    expect((await list({ status: 'running' })).pagination.total).toBe(0)
+    expect((await list({ kind: 'nothing' })).operations).toEqual([])
   })
   test('that never was is not found', async () => {
     expect((await product.operator.call(getOperation, { params: { id: 'nothing' } })).status).toBe(404)

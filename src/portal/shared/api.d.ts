@@ -481,6 +481,23 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/operations': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Long operations, newest first, with how far each is */
+    get: operations['listOperations']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/platform/servers': {
     parameters: {
       query?: never
@@ -3944,6 +3961,84 @@ export interface operations {
                 finishedAt: string | null
               }[]
               error: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listOperations: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        status?: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+        kind?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              operations: {
+                id: string
+                kind: string
+                /** @enum {unknown} */
+                status: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+                /** @description null: it did not end well */
+                progress: number | null
+                /** @description Whom it is about */
+                tenant: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  tenantCode: string
+                } | null
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                changedAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
             }
             message?: string
           }
