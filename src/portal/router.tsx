@@ -66,6 +66,36 @@ const plans = createRoute({
   component: lazyRouteComponent(() => import('./operator/plans/PlansPage.tsx'), 'PlansPage'),
 })
 
+const servers = createRoute({
+  getParentRoute: () => operator,
+  path: '/servers',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/servers/ServersPage.tsx'), 'ServersPage'),
+})
+
+const fleet = createRoute({
+  getParentRoute: () => operator,
+  path: '/fleet',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/fleet/FleetPage.tsx'), 'FleetPage'),
+})
+
+const fleetMigration = createRoute({
+  getParentRoute: () => operator,
+  path: '/fleet/$migrationId',
+  component: lazyRouteComponent(
+    () => import('./operator/fleet/FleetMigrationPage.tsx'),
+    'FleetMigrationPage',
+  ),
+})
+
+const operations = createRoute({
+  getParentRoute: () => operator,
+  path: '/operations',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/operations/OperationsPage.tsx'), 'OperationsPage'),
+})
+
 // ---- ERP -----------------------------------------------------------------------------------------------
 
 const erpSignIn = createRoute({
@@ -173,7 +203,17 @@ const masters = createRoute({
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
     operatorSignIn,
-    operator.addChildren([operatorHome, tenants, newTenant, tenant, plans]),
+    operator.addChildren([
+      operatorHome,
+      tenants,
+      newTenant,
+      tenant,
+      plans,
+      servers,
+      fleet,
+      fleetMigration,
+      operations,
+    ]),
     erpSignIn,
     setPassword,
     erp.addChildren([

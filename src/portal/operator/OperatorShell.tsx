@@ -1,5 +1,11 @@
 import { useEffect } from 'react'
-import { AppstoreOutlined, CreditCardOutlined } from '@ant-design/icons'
+import {
+  AppstoreOutlined,
+  CreditCardOutlined,
+  DatabaseOutlined,
+  DeploymentUnitOutlined,
+  ThunderboltOutlined,
+} from '@ant-design/icons'
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Tag } from 'antd'
@@ -8,12 +14,14 @@ import { operatorApi } from '../shared/client.ts'
 import { operatorSession, signedOut } from '../shared/session.ts'
 import { Shell } from '../shared/Shell.tsx'
 import { useStored } from '../shared/stored.ts'
+import { useOperatorCan } from './useOperator.ts'
 
 export function OperatorShell() {
   const { t } = useTranslation()
   const { session } = useStored(operatorSession)
   const navigate = useNavigate()
   const queryClient = useQueryClient()
+  const can = useOperatorCan()
 
   // Signed out here, in another tab, or by the server.
   useEffect(() => {
@@ -34,6 +42,13 @@ export function OperatorShell() {
       home="/operator/tenants"
       menu={[
         { path: '/operator/tenants', name: t('menu.tenants'), icon: <AppstoreOutlined /> },
+        ...(can('servers:view')
+          ? [{ path: '/operator/servers', name: t('menu.servers'), icon: <DatabaseOutlined /> }]
+          : []),
+        ...(can('fleet:view')
+          ? [{ path: '/operator/fleet', name: t('menu.fleet'), icon: <DeploymentUnitOutlined /> }]
+          : []),
+        { path: '/operator/operations', name: t('menu.operations'), icon: <ThunderboltOutlined /> },
         { path: '/operator/plans', name: t('menu.plans'), icon: <CreditCardOutlined /> },
       ]}
       personName={session.person.fullName}

@@ -23,6 +23,12 @@ type BodyOf<Operation> = Operation extends { requestBody: { content: { 'applicat
   ? Body
   : never
 
+type OptionalBodyOf<Operation> = Operation extends {
+  requestBody?: { content: { 'application/json': infer Body } }
+}
+  ? Body
+  : never
+
 export type Operator = DataOf<ApiPaths['/platform/auth/login']['post']>['operator']
 export type TenantList = DataOf<ApiPaths['/platform/tenants']['get']>
 export type Tenant = TenantList['tenants'][number]
@@ -31,6 +37,19 @@ export type NewTenant = BodyOf<ApiPaths['/platform/tenants']['post']>
 export type TenantOptions = DataOf<ApiPaths['/platform/tenant-options']['get']>
 export type CreatedTenant = DataOf<ApiPaths['/platform/tenants']['post']>
 export type Operation = DataOf<ApiPaths['/platform/operations/{id}']['get']>
+export type OperationStatus = Operation['status']
+export type OperationList = DataOf<ApiPaths['/platform/operations']['get']>
+
+export type ServerList = DataOf<ApiPaths['/platform/servers']['get']>
+export type Server = ServerList['servers'][number]
+export type NewServer = BodyOf<ApiPaths['/platform/servers']['post']>
+
+export type FleetPlan = DataOf<ApiPaths['/platform/fleet/plan']['get']>
+export type FleetMigrationList = DataOf<ApiPaths['/platform/fleet-migrations']['get']>
+export type FleetMigration = FleetMigrationList['fleetMigrations'][number]
+export type FleetMigrationDetail = DataOf<ApiPaths['/platform/fleet-migrations/{id}']['get']>
+export type TenantMigration = FleetMigrationDetail['failures'][number]
+export type NewFleetMigration = OptionalBodyOf<ApiPaths['/platform/fleet-migrations']['post']>
 
 export type User = DataOf<ApiPaths['/auth/login']['post']>['user']
 export type Company = User['companies'][number]

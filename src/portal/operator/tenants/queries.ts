@@ -31,19 +31,6 @@ export const tenantOptionsQuery = queryOptions({
   staleTime: 5 * 60_000,
 })
 
-const POLL_INTERVAL_MS = 500
-
-export function operationQuery(id: string) {
-  return queryOptions({
-    queryKey: ['operations', id],
-    queryFn: () => read(operatorApi.GET('/platform/operations/{id}', { params: { path: { id } } })),
-    refetchInterval: ({ state }) => {
-      const status = state.data?.status
-      return status === 'done' || status === 'failed' || status === 'cancelled' ? false : POLL_INTERVAL_MS
-    },
-  })
-}
-
 export function createTenant(body: NewTenant, submissionKey: string) {
   return read(operatorApi.POST('/platform/tenants', { body, headers: { 'Idempotency-Key': submissionKey } }))
 }

@@ -1,6 +1,8 @@
+import { arabicOperator } from './ar-operator.ts'
 import type { Texts } from './en.ts'
 
 export const arabic: Texts = {
+  ...arabicOperator,
   language: 'ar',
   look: {
     title: 'فاتح أو داكن',
@@ -104,6 +106,9 @@ export const arabic: Texts = {
   menu: {
     operator: 'المشغّل',
     tenants: 'العملاء',
+    servers: 'الخوادم',
+    fleet: 'ترحيل العملاء',
+    operations: 'العمليات',
     plans: 'الخطط',
     home: 'الرئيسية',
     journalEntries: 'قيود اليومية',
@@ -184,7 +189,9 @@ export const arabic: Texts = {
     company: 'الشركة ودليل حساباتها',
     administrator: 'المدير الأول',
     activation: 'التفعيل',
+    clearing: 'إزالة ما تبقى',
     compensation: 'التراجع عمّا تم',
+    surrender: 'تُركت',
   },
   accountTypes: {
     asset: 'أصول',

@@ -1,4 +1,7 @@
+import { englishOperator } from './en-operator.ts'
+
 export const english = {
+  ...englishOperator,
   language: 'en',
   look: {
     title: 'Light or dark',
@@ -103,6 +106,9 @@ export const english = {
   menu: {
     operator: 'Operator',
     tenants: 'Tenants',
+    servers: 'Servers',
+    fleet: 'Fleet migrations',
+    operations: 'Operations',
     plans: 'Plans',
     home: 'Home',
     journalEntries: 'Journal entries',
@@ -183,7 +189,9 @@ export const english = {
     company: 'Company with its chart of accounts',
     administrator: 'First admin',
     activation: 'Activation',
+    clearing: 'Clearing what was left',
     compensation: 'Undoing what was done',
+    surrender: 'Given up',
   },
   accountTypes: {
     asset: 'Asset',
