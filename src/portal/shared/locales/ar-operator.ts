@@ -97,7 +97,7 @@ export const arabicOperator: typeof englishOperator = {
     wave: 'الدفعة',
     waves: 'الدفعات',
     who: 'من',
-    migrations: 'عمليات الترحيل',
+    migrations: 'حتى الآن',
     empty: 'لا توجد عمليات ترحيل بعد',
     start: 'ترحيل جميع العملاء',
     startTitle: 'ترحيل {{count}} من العملاء؟',

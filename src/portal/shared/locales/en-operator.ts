@@ -99,7 +99,7 @@ export const englishOperator = {
     wave: 'Wave',
     waves: 'Waves',
     who: 'Who',
-    migrations: 'Fleet migrations',
+    migrations: 'So far',
     empty: 'No fleet migration yet',
     start: 'Migrate the fleet',
     startTitle: 'Migrate {{count}} tenants?',
