@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { breaches, checksumOf, editedMigrations, NEXT, type Sample } from '../src/tenancy/expand-contract.ts'
+import { breaches, checksumOf, editedMigrations, NEXT, type Sample } from '../src/tenancy/migration-rules.ts'
 import { landedMigrations, migrationsOf, type LandedMigration } from '../src/tenancy/migrations.ts'
 
 const ROOT = join(import.meta.dirname, '..')

@@ -1,30 +1,29 @@
 /** `erp check`: the proofs of erp/checks over every company of a tenant. Exit code 1 when anything is wrong. */
-import { checkBooks, checkNames } from '../erp/checks/books.ts'
+import { checkNames } from '../erp/checks/books.ts'
+import { checkTenant } from '../erp/checks/tenant.ts'
 import { listTenants } from '../platform/tenants/contract.ts'
 import { SYSTEM, type Product } from '../server/product.ts'
 import { callPlatform } from './caller.ts'
 import { command, UsageError } from './command.ts'
-import { companiesOf, findTenant, withProduct } from './program.ts'
+import { findTenant, withProduct } from './program.ts'
 
 async function run(tenantCode: string | undefined): Promise<void> {
   await withProduct(async (product) => {
     const codes = tenantCode === undefined ? await allCodes(product) : [tenantCode]
     let findings = 0
-    for (const code of codes) findings += await checkTenant(product, code)
+    for (const code of codes) findings += await check(product, code)
     if (findings > 0) process.exitCode = 1
   })
 }
 
-async function checkTenant(product: Product, code: string): Promise<number> {
+async function check(product: Product, code: string): Promise<number> {
   const location = await findTenant(product, code)
-  const companies = await companiesOf(product, location)
   let count = 0
-  for (const company of companies) {
-    const findings = await product.gate.readTenant(location, company.id, SYSTEM, checkBooks)
+  for (const { code: company, findings } of await checkTenant(product.gate, location, SYSTEM)) {
     count += findings.length
     const verdict =
       findings.length === 0 ? `${checkNames.length} checks hold` : `${findings.length} finding(s)`
-    process.stdout.write(`${code} ${company.code}: ${verdict}\n`)
+    process.stdout.write(`${code} ${company}: ${verdict}\n`)
     for (const { check, detail } of findings) process.stdout.write(`  ${check}: ${detail}\n`)
   }
   return count
@@ -39,7 +38,7 @@ async function allCodes(product: Product): Promise<string[]> {
   }
 }
 
-const check = command({
+const checkCommand = command({
   name: 'check',
   summary: 'prove that balances equal their lines, numbers have no gaps, and more',
   arguments: ['[TENANT]'],
@@ -50,4 +49,4 @@ const check = command({
   },
 })
 
-export const commands = [check]
+export const commands = [checkCommand]

@@ -4,6 +4,9 @@ import { Problem, problems } from '../kernel/problem.ts'
 import type { DataOf } from '../http/contract.ts'
 import {
   cancelFleetMigration,
+  getFleetRehearsal,
+  getSchemaReport,
+  startFleetRehearsal,
   getFleetMigration,
   getFleetPlan,
   listFleetMigrations,
@@ -184,7 +187,50 @@ const canary = command({
     }, AS_ASKED),
 })
 
+const report = command({
+  name: 'fleet report',
+  summary: "every tenant's schema compared with the template's; exit code 1 when any has drifted",
+  arguments: ['[CODE]'],
+  run: ({ positionals: [tenantCode] }) =>
+    withProduct(async (product) => {
+      let drifted = 0
+      for (let page = 1; ; page++) {
+        const query = { page, ...(tenantCode === undefined ? {} : { tenantCode }) }
+        const { tenants, pagination } = await callPlatform(product, getSchemaReport, { query })
+        for (const line of tenants) {
+          if (line.status === 'drifted' || line.status === 'unreachable') drifted++
+          printSchema(line)
+        }
+        if (!pagination.hasNext) break
+      }
+      if (drifted > 0) process.exitCode = 1
+    }, AS_ASKED),
+})
+
+const rehearse = command({
+  name: 'fleet rehearse',
+  summary:
+    'copy a tenant, migrate the copy, check its books, throw it away; exit code 1 when anything is wrong',
+  arguments: ['CODE'],
+  run: ({ positionals: [code = ''] }) =>
+    withProduct(async (product) => {
+      const [tenantId = ''] = await tenantIds(product, code)
+      const { id } = await callPlatform(product, startFleetRehearsal, { body: { tenantId } })
+      for (;;) {
+        const rehearsal = await callPlatform(product, getFleetRehearsal, { params: { id } })
+        if (rehearsal.status === 'running') await sleep(LOOK_EVERY_MS)
+        else {
+          printRehearsal(rehearsal)
+          if (rehearsal.status === 'failed') process.exitCode = 1
+          return
+        }
+      }
+    }, AS_ASKED),
+})
+
 export const commands = [
+  report,
+  rehearse,
   plan,
   migrate,
   migrateAll,
@@ -293,6 +339,35 @@ function printPlan(planned: Plan): void {
     const more = count > 5 ? ', …' : ''
     out(`  wave ${number}, ${name}: ${count} tenants (${tenantCodes.slice(0, 5).join(', ')}${more})`)
   }
+}
+
+function printSchema(line: DataOf<typeof getSchemaReport>['tenants'][number]): void {
+  const { tenantCode, status: state, actualVersion, fingerprint, differences, differenceCount, error } = line
+  process.stdout.write(`${tenantCode}\t${state}\t${actualVersion ?? ''}\t${fingerprint ?? error ?? ''}\n`)
+  for (const { kind, object } of differences) process.stdout.write(`  ${kind}\t${object}\n`)
+  if (differenceCount > differences.length)
+    process.stdout.write(`  … ${differenceCount - differences.length} more\n`)
+}
+
+function printRehearsal(rehearsal: DataOf<typeof getFleetRehearsal>): void {
+  const {
+    tenantCode,
+    status: state,
+    fromVersion,
+    toVersion,
+    copyMs,
+    migrateMs,
+    checkMs,
+    steps,
+    findings,
+    error,
+  } = rehearsal
+  process.stdout.write(
+    `${tenantCode}\t${state}\t${fromVersion ?? ''} → ${toVersion ?? ''}${error === null ? '' : `\t${error}`}\n` +
+      `  copied in ${copyMs ?? '–'} ms, migrated in ${migrateMs ?? '–'} ms, checked in ${checkMs ?? '–'} ms\n`,
+  )
+  for (const { name, milliseconds } of steps) process.stdout.write(`  ${name}\t${milliseconds} ms\n`)
+  for (const finding of findings) process.stdout.write(`  ${finding}\n`)
 }
 
 function printDetail(detail: Detail): void {

@@ -14,7 +14,7 @@ export async function openApiDocument(version: string): Promise<object> {
       operators: new OperatorSessions(nothing, nothing),
       announceOperatorSessionEnd: unused,
       tenants: nothing,
-      fleet: nothing,
+      fleet: { migrations: nothing, reports: nothing, rehearsals: nothing },
       servers: nothing,
       workflows: nothing,
       backups: nothing,

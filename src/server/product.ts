@@ -16,10 +16,14 @@ import { createHttpServer, type HttpPorts } from '../http/server.ts'
 import { Tokens } from '../http/tokens.ts'
 import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
+import { checkTenant } from '../erp/checks/tenant.ts'
 import { FleetMigrations, type FleetPorts } from '../platform/fleet/fleet.ts'
 import { Backups } from '../platform/backups/backups.ts'
 import { backupFigures } from '../platform/backups/figures.ts'
 import { Storages } from '../platform/storage/storages.ts'
+import type { FleetServices } from '../platform/fleet/operations.ts'
+import { Rehearsals } from '../platform/fleet/rehearsal.ts'
+import { SchemaReports } from '../platform/fleet/schema-report.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
 import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
@@ -72,7 +76,7 @@ export interface Product {
   readonly workflows: Workflows
   readonly tokens: Tokens
   readonly routes: readonly Route[]
-  readonly fleet: FleetMigrations
+  readonly fleet: FleetServices
   /** Makes the first operator if there is none; a generated password comes back this one time, to be shown. */
   ensureFirstOperator(): Promise<string | undefined>
   /** Starts answering; resolves to the port. */
@@ -255,9 +259,12 @@ async function assemble(parts: Parts): Promise<Product> {
   await databases.ensureTemplates()
   await workflows.start()
   stops.push(() => workflows.stop())
-  await fleet.begin()
-  stops.push(async () => fleet.stop())
-  if (configuration.migratesAtStart) await fleet.migrateAtStart()
+  await fleet.migrations.begin()
+  stops.push(async () => fleet.migrations.stop())
+  if (configuration.migratesAtStart) await fleet.migrations.migrateAtStart()
+  void Promise.all([fleet.reports.tidy(), fleet.rehearsals.tidy()]).catch((error: unknown) =>
+    log('warn', `What was left of schema reports and rehearsals could not be looked for: ${String(error)}`),
+  )
   await provisioning.tendForgotten()
   void backups
     .clearUnfinished()
@@ -360,14 +367,15 @@ function createBackups(
 function createFleet(
   { configuration, log, options }: Parts,
   { gate, servers, databases, backups }: Pick<Product, 'gate' | 'servers' | 'databases' | 'backups'>,
-): FleetMigrations {
-  return new FleetMigrations({
+): FleetServices {
+  const limits = {
+    lockTimeoutMs: configuration.fleetLockTimeoutMs,
+    statementTimeoutMs: configuration.fleetStatementTimeoutMs,
+  }
+  const migrations = new FleetMigrations({
     gate,
     addressOf: async (serverId, database) => (await servers.locate(serverId)).migratorAddress(database),
-    limits: {
-      lockTimeoutMs: configuration.fleetLockTimeoutMs,
-      statementTimeoutMs: configuration.fleetStatementTimeoutMs,
-    },
+    limits,
     settings: {
       parallel: configuration.fleetParallel,
       failurePercent: configuration.fleetFailurePercent,
@@ -382,6 +390,21 @@ function createFleet(
     log,
     ...(options.atTenant ? { atTenant: options.atTenant } : {}),
   })
+  const rehearsals = new Rehearsals({
+    gate,
+    servers,
+    limits,
+    checkTenant: async (location) => {
+      const companies = await checkTenant(gate, location, SYSTEM)
+      return companies.flatMap(({ code, findings }) =>
+        findings.map(({ check, detail }) => `${code}: ${check}: ${detail}`),
+      )
+    },
+    log,
+    atStep: options.atStep,
+  })
+  const reports = new SchemaReports({ servers, databases, parallel: configuration.fleetParallel })
+  return { migrations, reports, rehearsals }
 }
 
 /** Requests under way are answered first; their connections, kept alive, must not keep us alive too. */

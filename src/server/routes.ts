@@ -3,8 +3,7 @@ import { identityRoutes, type IdentityPorts } from '../erp/identity/operations.t
 import { erpRoutes } from '../erp/routes.ts'
 import type { Route } from '../http/route.ts'
 import type { Workflows } from '../jobs/workflows.ts'
-import type { FleetMigrations } from '../platform/fleet/fleet.ts'
-import { fleetOperation, fleetRoutes } from '../platform/fleet/operations.ts'
+import { fleetOperation, fleetRoutes, type FleetServices } from '../platform/fleet/operations.ts'
 import { alertRoutes } from '../platform/alerts/alerts.ts'
 import type { Backups } from '../platform/backups/backups.ts'
 import { backupRoutes } from '../platform/backups/operations.ts'
@@ -18,7 +17,7 @@ export interface RouteServices {
   readonly operators: OperatorSessions
   readonly announceOperatorSessionEnd: (sessionId: string) => Promise<void>
   readonly tenants: TenantPorts
-  readonly fleet: FleetMigrations
+  readonly fleet: FleetServices
   readonly servers: ServerPorts
   readonly workflows: Workflows
   readonly backups: Backups

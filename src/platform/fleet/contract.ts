@@ -9,7 +9,17 @@
  * - rehearsal: the migration of a copy of one tenant, which is checked and thrown away
  */
 import { Type } from 'typebox'
-import { Id, IdParams, Instant, nullable, oneOf, operation, pageOf, pageQuery } from '../../http/contract.ts'
+import {
+  Id,
+  IdParams,
+  Instant,
+  nullable,
+  oneOf,
+  operation,
+  pageOf,
+  pageQuery,
+  Pagination,
+} from '../../http/contract.ts'
 
 export const fleetMigrationStatuses = ['running', 'paused', 'stopped', 'done', 'failed', 'cancelled'] as const
 export const tenantMigrationStatuses = ['waiting', 'done', 'failed', 'skipped'] as const
@@ -327,4 +337,120 @@ export const setTenantCanary = operation({
   params: IdParams,
   body: Type.Object({ isCanary: Type.Boolean() }, { additionalProperties: false }),
   data: Type.Object({ tenantId: Id, tenantCode: Type.String(), isCanary: Type.Boolean() }),
+})
+
+// ---- what the schemas are really like ------------------------------------------------------------------
+
+export const schemaStatuses = ['same', 'drifted', 'behind', 'ahead', 'unreachable'] as const
+
+export const SchemaReport = Type.Object({
+  codeVersion: Type.String({ description: 'What the code of this process makes of the template' }),
+  tenants: Type.Array(
+    Type.Object({
+      tenantId: Id,
+      tenantCode: Type.String(),
+      serverName: Type.String(),
+      recordedVersion: Version,
+      actualVersion: Version,
+      fingerprint: nullable(
+        Type.String({
+          description: 'Of tables, columns, constraints, indexes, triggers, functions, policies, rights',
+        }),
+      ),
+      templateFingerprint: nullable(Type.String()),
+      status: oneOf(schemaStatuses),
+      differenceCount: Count,
+      differences: Type.Array(
+        Type.Object({
+          kind: oneOf(['missing', 'unexpected', 'different']),
+          object: Type.String({ examples: ['index finance.journal_line_account'] }),
+          expected: nullable(Type.String()),
+          found: nullable(Type.String()),
+        }),
+        { description: 'The first fifty' },
+      ),
+      error: nullable(Type.String()),
+    }),
+  ),
+  pagination: Pagination,
+})
+
+export const getSchemaReport = operation({
+  name: 'getSchemaReport',
+  method: 'GET',
+  path: '/fleet/schema-report',
+  summary: "Every tenant's schema, read from its database now and compared with the template's",
+  tag: 'Fleet',
+  audience: 'platform',
+  permission: 'fleet:view',
+  access: 'steps',
+  query: Type.Object(
+    {
+      page: pageQuery.page,
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 200 })),
+      tenantCode: Type.Optional(TenantCode),
+    },
+    { additionalProperties: false },
+  ),
+  data: SchemaReport,
+})
+
+// ---- rehearsals ----------------------------------------------------------------------------------------
+
+export const FleetRehearsal = Type.Object({
+  id: Id,
+  operationId: OperationId,
+  tenantId: Id,
+  tenantCode: Type.String(),
+  status: oneOf(['running', 'done', 'failed'], 'done: the copy was migrated, and its checks found nothing'),
+  fromVersion: Version,
+  toVersion: Version,
+  copyMs: nullable(Type.Integer()),
+  migrateMs: nullable(Type.Integer()),
+  checkMs: nullable(Type.Integer()),
+  steps: Type.Array(Type.Object({ name: Type.String(), milliseconds: Type.Integer() })),
+  findings: Type.Array(Type.String()),
+  error: nullable(Type.String()),
+  createdAt: Instant,
+  finishedAt: nullable(Instant),
+})
+
+export const startFleetRehearsal = operation({
+  name: 'startFleetRehearsal',
+  method: 'POST',
+  path: '/fleet-rehearsals',
+  summary: 'Copy a tenant, migrate the copy, check its books, and throw it away',
+  tag: 'Fleet',
+  audience: 'platform',
+  permission: 'fleet:migrate',
+  access: 'steps',
+  status: 202,
+  body: Type.Object({ tenantId: Id }, { additionalProperties: false }),
+  data: FleetRehearsal,
+})
+
+export const listFleetRehearsals = operation({
+  name: 'listFleetRehearsals',
+  method: 'GET',
+  path: '/fleet-rehearsals',
+  summary: 'Rehearsals, newest first',
+  tag: 'Fleet',
+  audience: 'platform',
+  permission: 'fleet:view',
+  access: 'read',
+  query: Type.Object({ page: pageQuery.page, limit: pageQuery.limit }, { additionalProperties: false }),
+  data: pageOf('rehearsals', FleetRehearsal),
+})
+
+export const getFleetRehearsal = operation({
+  name: 'getFleetRehearsal',
+  method: 'GET',
+  path: '/fleet-rehearsals/{id}',
+  summary: 'How a rehearsal went',
+  tag: 'Fleet',
+  audience: 'platform',
+  permission: 'fleet:view',
+  access: 'read',
+  params: IdParams,
+  data: FleetRehearsal,
 })

@@ -363,7 +363,8 @@ export class FleetMigrations {
       if (!running || this.#isStopping || !this.#knows(running.target_version)) return
       const state = await DBOS.getWorkflowStatus(workflowIdOf(running.id, running.run))
       if (!state) await this.#launch(running.id, running.run)
-      else if (state.status === 'ERROR') await this.#stopBroken(running.id, running.run, state.error)
+      else if (state.status === 'ERROR' || state.status === 'MAX_RECOVERY_ATTEMPTS_EXCEEDED')
+        await this.#stopBroken(running.id, running.run, state.error)
     } catch (error) {
       if (!this.#isStopping) this.#ports.log('warn', `Looking for fleet migrations failed: ${String(error)}`)
     }

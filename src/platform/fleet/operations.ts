@@ -8,6 +8,11 @@ import { recordEvent } from '../audit.ts'
 import type { OperationView } from '../operations/operations.ts'
 import {
   cancelFleetMigration,
+  getFleetRehearsal,
+  getSchemaReport,
+  listFleetRehearsals,
+  startFleetRehearsal,
+  type FleetRehearsal,
   getFleetMigration,
   getFleetPlan,
   listFleetMigrations,
@@ -25,13 +30,21 @@ import {
 } from './contract.ts'
 import { MIGRATE_FLEET, operationIdOf, type FleetMigrations } from './fleet.ts'
 import { planFleet } from './plan.ts'
+import { rehearsalOperationId, type Rehearsals } from './rehearsal.ts'
+import type { SchemaReports } from './schema-report.ts'
 
 type Summary = Static<typeof FleetMigration>
 type Detail = Static<typeof FleetMigrationDetail>
 
 const FAILURES_SHOWN = 200
 
-export function fleetRoutes(fleet: FleetMigrations): Route[] {
+export interface FleetServices {
+  readonly migrations: FleetMigrations
+  readonly reports: SchemaReports
+  readonly rehearsals: Rehearsals
+}
+
+export function fleetRoutes({ migrations: fleet, reports, rehearsals }: FleetServices): Route[] {
   /** The workflow is started behind the commit: it must find what was asked for. */
   const launched = async (door: PlatformDoor, id: string): Promise<Detail> => {
     await fleet.launch(id)
@@ -95,6 +108,27 @@ export function fleetRoutes(fleet: FleetMigrations): Route[] {
       const [entityId, tenantId] = [params.id, params.id]
       await recordEvent(tx, { action: 'set canary', entity: 'tenant', entityId, tenantId, details })
       return row
+    }),
+    implement(getSchemaReport, (door, { query }) => reports.report(door, query)),
+    implement(startFleetRehearsal, async (door, { body }) => {
+      const id = await door.write((tx) => rehearsals.plan(tx, body.tenantId))
+      await rehearsals.launch(id)
+      return door.read((tx) => readRehearsal(tx, id))
+    }),
+    implement(getFleetRehearsal, (tx, { params }) => readRehearsal(tx, params.id)),
+    implement(listFleetRehearsals, async (tx, { query: { page = 1, limit = 50 } }) => {
+      const [rows, counted] = await Promise.all([
+        tx.rows(rehearsalRows(sql`true`, limit, (page - 1) * limit).compile(platformSql)),
+        tx.row(
+          platformSql
+            .selectFrom('platform.fleet_rehearsal')
+            .select((eb) => eb.fn.countAll<number>().as('total')),
+        ),
+      ])
+      return {
+        rehearsals: rows.map(presentRehearsal),
+        pagination: paginationOf(Number(counted?.total ?? 0), page, limit),
+      }
     }),
   ]
 }
@@ -231,4 +265,26 @@ async function listTenants(
     ),
   ])
   return { tenants: rows, pagination: paginationOf(counted?.total ?? 0, page, limit) }
+}
+
+// ---- rehearsals ----------------------------------------------------------------------------------------
+
+type RehearsalRow = Omit<Static<typeof FleetRehearsal>, 'operationId'>
+
+function rehearsalRows(where: RawBuilder<unknown>, limit: number, offset: number): RawBuilder<RehearsalRow> {
+  return sql<RehearsalRow>`SELECT r.id, r.tenant_id AS "tenantId", t.tenant_code AS "tenantCode", r.status,
+      r.from_version AS "fromVersion", r.to_version AS "toVersion", r.copy_ms AS "copyMs", r.migrate_ms AS "migrateMs",
+      r.check_ms AS "checkMs", r.steps, r.findings, r.error, r.created_at AS "createdAt", r.finished_at AS "finishedAt"
+    FROM platform.fleet_rehearsal r JOIN platform.tenant t ON t.id = r.tenant_id
+    WHERE ${where} ORDER BY r.created_at DESC, r.id DESC LIMIT ${limit} OFFSET ${offset}`
+}
+
+function presentRehearsal(row: RehearsalRow): Static<typeof FleetRehearsal> {
+  return { ...row, operationId: rehearsalOperationId(row.id) }
+}
+
+async function readRehearsal(tx: PlatformRead, id: string): Promise<Static<typeof FleetRehearsal>> {
+  const row = await tx.row(rehearsalRows(sql`r.id = ${id}`, 1, 0).compile(platformSql))
+  if (!row) throw new Problem(problems.notFound, { message: 'There is no such rehearsal' })
+  return presentRehearsal(row)
 }

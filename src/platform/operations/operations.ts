@@ -5,6 +5,7 @@ import { implement, type PlatformDoor, type Route } from '../../http/route.ts'
 import type { Workflows } from '../../jobs/workflows.ts'
 import { platformSql, type PlatformRead } from '../../tenancy/handles.ts'
 import { BACK_UP_TENANT, backupSteps } from '../backups/backups.ts'
+import { REHEARSE_MIGRATION, rehearsalSteps } from '../fleet/rehearsal.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
 import { getOperation, listOperations, type OperationState } from './contract.ts'
 
@@ -17,6 +18,7 @@ export type OperationViewer = (tx: PlatformRead, operationId: string) => Promise
 const STEPS: Readonly<Record<string, readonly string[]>> = {
   [PROVISION_TENANT]: provisioningSteps,
   [BACK_UP_TENANT]: backupSteps,
+  [REHEARSE_MIGRATION]: rehearsalSteps,
 }
 
 export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {

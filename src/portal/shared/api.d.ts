@@ -376,15 +376,24 @@ export interface paths {
     patch?: never
     trace?: never
   }
+<<<<<<< HEAD
   '/api/v1/platform/backups': {
+=======
+  '/api/v1/platform/fleet/schema-report': {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: never
       header?: never
       path?: never
       cookie?: never
     }
+<<<<<<< HEAD
     /** Every tenant's backups, newest first */
     get: operations['listBackups']
+=======
+    /** Every tenant's schema, read from its database now and compared with the template's */
+    get: operations['getSchemaReport']
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     put?: never
     post?: never
     delete?: never
@@ -393,31 +402,48 @@ export interface paths {
     patch?: never
     trace?: never
   }
+<<<<<<< HEAD
   '/api/v1/platform/tenants/{id}/backups': {
+=======
+  '/api/v1/platform/fleet-rehearsals': {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: never
       header?: never
       path?: never
       cookie?: never
     }
+<<<<<<< HEAD
     /** A tenant's backups, newest first */
     get: operations['listTenantBackups']
     put?: never
     /** Take a backup now; the answer names the operation to poll */
     post: operations['createBackup']
+=======
+    /** Rehearsals, newest first */
+    get: operations['listFleetRehearsals']
+    put?: never
+    /** Copy a tenant, migrate the copy, check its books, and throw it away */
+    post: operations['startFleetRehearsal']
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     delete?: never
     options?: never
     head?: never
     patch?: never
     trace?: never
   }
+<<<<<<< HEAD
   '/api/v1/platform/backups/{id}': {
+=======
+  '/api/v1/platform/fleet-rehearsals/{id}': {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: never
       header?: never
       path?: never
       cookie?: never
     }
+<<<<<<< HEAD
     /** One backup */
     get: operations['getBackup']
     put?: never
@@ -456,6 +482,10 @@ export interface paths {
     }
     /** What an operator should look at, newest first; open ones unless asked otherwise */
     get: operations['listAlerts']
+=======
+    /** How a rehearsal went */
+    get: operations['getFleetRehearsal']
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     put?: never
     post?: never
     delete?: never
@@ -3243,16 +3273,24 @@ export interface operations {
       }
     }
   }
+<<<<<<< HEAD
   listBackups: {
+=======
+  getSchemaReport: {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: {
         page?: number
         limit?: number
+<<<<<<< HEAD
         state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
         reason?:
           'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
         /** @description UUID, version 7 */
         tenantId?: string
+=======
+        tenantCode?: string
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       }
       header?: never
       path?: never
@@ -3269,18 +3307,25 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
+<<<<<<< HEAD
               backups: {
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 id: string
+=======
+              /** @description What the code of this process makes of the template */
+              codeVersion: string
+              tenants: {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 tenantId: string
                 tenantCode: string
+<<<<<<< HEAD
                 /** @enum {unknown} */
                 reason:
                   | 'scheduled'
@@ -3314,6 +3359,29 @@ export interface operations {
                 error: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 createdAt: string
+=======
+                serverName: string
+                /** @description Name of the newest migration a database has */
+                recordedVersion: string | null
+                /** @description Name of the newest migration a database has */
+                actualVersion: string | null
+                /** @description Of tables, columns, constraints, indexes, triggers, functions, policies, rights */
+                fingerprint: string | null
+                templateFingerprint: string | null
+                /** @enum {unknown} */
+                status: 'same' | 'drifted' | 'behind' | 'ahead' | 'unreachable'
+                differenceCount: number
+                /** @description The first fifty */
+                differences: {
+                  /** @enum {unknown} */
+                  kind: 'missing' | 'unexpected' | 'different'
+                  /** @example index finance.journal_line_account */
+                  object: string
+                  expected: string | null
+                  found: string | null
+                }[]
+                error: string | null
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
               }[]
               pagination: {
                 total: number
@@ -3348,11 +3416,16 @@ export interface operations {
       }
     }
   }
+<<<<<<< HEAD
   listTenantBackups: {
+=======
+  listFleetRehearsals: {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: {
         page?: number
         limit?: number
+<<<<<<< HEAD
         state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
         reason?:
           'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
@@ -3362,6 +3435,11 @@ export interface operations {
         /** @description UUID, version 7 */
         id: string
       }
+=======
+      }
+      header?: never
+      path?: never
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       cookie?: never
     }
     requestBody?: never
@@ -3375,18 +3453,28 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
+<<<<<<< HEAD
               backups: {
+=======
+              rehearsals: {
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 id: string
+<<<<<<< HEAD
+=======
+                /** @description Poll /platform/operations/{id} */
+                operationId: string
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 tenantId: string
                 tenantCode: string
+<<<<<<< HEAD
                 /** @enum {unknown} */
                 reason:
                   | 'scheduled'
@@ -3420,6 +3508,30 @@ export interface operations {
                 error: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 createdAt: string
+=======
+                /**
+                 * @description done: the copy was migrated, and its checks found nothing
+                 * @enum {unknown}
+                 */
+                status: 'running' | 'done' | 'failed'
+                /** @description Name of the newest migration a database has */
+                fromVersion: string | null
+                /** @description Name of the newest migration a database has */
+                toVersion: string | null
+                copyMs: number | null
+                migrateMs: number | null
+                checkMs: number | null
+                steps: {
+                  name: string
+                  milliseconds: number
+                }[]
+                findings: string[]
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
               }[]
               pagination: {
                 total: number
@@ -3454,6 +3566,7 @@ export interface operations {
       }
     }
   }
+<<<<<<< HEAD
   createBackup: {
     parameters: {
       query?: never
@@ -3789,17 +3902,32 @@ export interface operations {
         /** @description UUID, version 7 */
         id: string
       }
+=======
+  startFleetRehearsal: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       cookie?: never
     }
     requestBody: {
       content: {
         'application/json': {
+<<<<<<< HEAD
           /** @description All of the last days */
           days: number
           /** @description The newest of each of the last weeks */
           weeks: number
           /** @description The newest of each of the last months */
           months: number
+=======
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          tenantId: string
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
         }
       }
     }
@@ -3813,12 +3941,50 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
+<<<<<<< HEAD
               /** @description All of the last days */
               days: number
               /** @description The newest of each of the last weeks */
               weeks: number
               /** @description The newest of each of the last months */
               months: number
+=======
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * @description done: the copy was migrated, and its checks found nothing
+               * @enum {unknown}
+               */
+              status: 'running' | 'done' | 'failed'
+              /** @description Name of the newest migration a database has */
+              fromVersion: string | null
+              /** @description Name of the newest migration a database has */
+              toVersion: string | null
+              copyMs: number | null
+              migrateMs: number | null
+              checkMs: number | null
+              steps: {
+                name: string
+                milliseconds: number
+              }[]
+              findings: string[]
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
             }
             message?: string
           }
@@ -3844,6 +4010,7 @@ export interface operations {
       }
     }
   }
+<<<<<<< HEAD
   listAlerts: {
     parameters: {
       query?: {
@@ -3856,6 +4023,16 @@ export interface operations {
       }
       header?: never
       path?: never
+=======
+  getFleetRehearsal: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       cookie?: never
     }
     requestBody?: never
@@ -3869,6 +4046,7 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
+<<<<<<< HEAD
               alerts: {
                 /**
                  * Format: uuid
@@ -3901,6 +4079,43 @@ export interface operations {
                 hasNext: boolean
                 hasPrevious: boolean
               }
+=======
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * @description done: the copy was migrated, and its checks found nothing
+               * @enum {unknown}
+               */
+              status: 'running' | 'done' | 'failed'
+              /** @description Name of the newest migration a database has */
+              fromVersion: string | null
+              /** @description Name of the newest migration a database has */
+              toVersion: string | null
+              copyMs: number | null
+              migrateMs: number | null
+              checkMs: number | null
+              steps: {
+                name: string
+                milliseconds: number
+              }[]
+              findings: string[]
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+>>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
             }
             message?: string
           }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { breaches, checksumOf, editedMigrations, type Sample } from './expand-contract.ts'
+import { breaches, checksumOf, editedMigrations, type Sample } from './migration-rules.ts'
 import { landedMigrations, migrationsOf, type LandedMigration } from './migrations.ts'
 
 const listed = (release: string, name: string): LandedMigration => ({
@@ -40,6 +40,10 @@ describe('what adds is let through', () => {
     ],
     ['its validation', 'ALTER TABLE finance.journal_line VALIDATE CONSTRAINT c'],
     ['an index of a small table', 'CREATE INDEX c ON masters.currency (name)'],
+    [
+      'a unique index with a new column',
+      'ALTER TABLE core.company ADD a text; CREATE UNIQUE INDEX k ON core.company (lower(a), code) WHERE deleted_at IS NULL',
+    ],
     [
       'everything about a new table',
       'CREATE TABLE sales.a (id uuid); CREATE UNIQUE INDEX a_key ON sales.a (id); ALTER TABLE sales.a DROP id; DROP TABLE sales.a',
