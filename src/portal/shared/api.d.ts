@@ -376,24 +376,15 @@ export interface paths {
     patch?: never
     trace?: never
   }
-<<<<<<< HEAD
-  '/api/v1/platform/backups': {
-=======
   '/api/v1/platform/fleet/schema-report': {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: never
       header?: never
       path?: never
       cookie?: never
     }
-<<<<<<< HEAD
-    /** Every tenant's backups, newest first */
-    get: operations['listBackups']
-=======
     /** Every tenant's schema, read from its database now and compared with the template's */
     get: operations['getSchemaReport']
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     put?: never
     post?: never
     delete?: never
@@ -402,48 +393,83 @@ export interface paths {
     patch?: never
     trace?: never
   }
-<<<<<<< HEAD
-  '/api/v1/platform/tenants/{id}/backups': {
-=======
   '/api/v1/platform/fleet-rehearsals': {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: never
       header?: never
       path?: never
       cookie?: never
     }
-<<<<<<< HEAD
-    /** A tenant's backups, newest first */
-    get: operations['listTenantBackups']
-    put?: never
-    /** Take a backup now; the answer names the operation to poll */
-    post: operations['createBackup']
-=======
     /** Rehearsals, newest first */
     get: operations['listFleetRehearsals']
     put?: never
     /** Copy a tenant, migrate the copy, check its books, and throw it away */
     post: operations['startFleetRehearsal']
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     delete?: never
     options?: never
     head?: never
     patch?: never
     trace?: never
   }
-<<<<<<< HEAD
-  '/api/v1/platform/backups/{id}': {
-=======
   '/api/v1/platform/fleet-rehearsals/{id}': {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: never
       header?: never
       path?: never
       cookie?: never
     }
-<<<<<<< HEAD
+    /** How a rehearsal went */
+    get: operations['getFleetRehearsal']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/backups': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Every tenant's backups, newest first */
+    get: operations['listBackups']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/backups': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** A tenant's backups, newest first */
+    get: operations['listTenantBackups']
+    put?: never
+    /** Take a backup now; the answer names the operation to poll */
+    post: operations['createBackup']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/backups/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
     /** One backup */
     get: operations['getBackup']
     put?: never
@@ -482,10 +508,6 @@ export interface paths {
     }
     /** What an operator should look at, newest first; open ones unless asked otherwise */
     get: operations['listAlerts']
-=======
-    /** How a rehearsal went */
-    get: operations['getFleetRehearsal']
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     put?: never
     post?: never
     delete?: never
@@ -3273,24 +3295,12 @@ export interface operations {
       }
     }
   }
-<<<<<<< HEAD
-  listBackups: {
-=======
   getSchemaReport: {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: {
         page?: number
         limit?: number
-<<<<<<< HEAD
-        state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
-        reason?:
-          'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
-        /** @description UUID, version 7 */
-        tenantId?: string
-=======
         tenantCode?: string
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       }
       header?: never
       path?: never
@@ -3307,59 +3317,15 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
-<<<<<<< HEAD
-              backups: {
-                /**
-                 * Format: uuid
-                 * @description UUID, version 7
-                 */
-                id: string
-=======
               /** @description What the code of this process makes of the template */
               codeVersion: string
               tenants: {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 tenantId: string
                 tenantCode: string
-<<<<<<< HEAD
-                /** @enum {unknown} */
-                reason:
-                  | 'scheduled'
-                  | 'on-demand'
-                  | 'suspension'
-                  | 'cancellation'
-                  | 'migration'
-                  | 'restore'
-                  | 'archive'
-                /** @enum {unknown} */
-                engine: 'copy' | 'pg_dump'
-                /** @enum {unknown} */
-                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
-                /** @description Where the archive lies */
-                location: string
-                sizeBytes: number | null
-                /** @description What its tables took in the database */
-                databaseBytes: number | null
-                rowCount: number | null
-                sha256: string | null
-                schemaVersion: string | null
-                /** @description The moment whose data it holds; UTC, ISO 8601 */
-                takenAt: string | null
-                durationMs: number | null
-                /** @description Instant in UTC, ISO 8601 */
-                verifiedAt: string | null
-                /** @description Instant in UTC, ISO 8601 */
-                provenAt: string | null
-                /** @description Retention leaves it alone */
-                isPinned: boolean
-                error: string | null
-                /** @description Instant in UTC, ISO 8601 */
-                createdAt: string
-=======
                 serverName: string
                 /** @description Name of the newest migration a database has */
                 recordedVersion: string | null
@@ -3381,7 +3347,6 @@ export interface operations {
                   found: string | null
                 }[]
                 error: string | null
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
               }[]
               pagination: {
                 total: number
@@ -3416,30 +3381,14 @@ export interface operations {
       }
     }
   }
-<<<<<<< HEAD
-  listTenantBackups: {
-=======
   listFleetRehearsals: {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
     parameters: {
       query?: {
         page?: number
         limit?: number
-<<<<<<< HEAD
-        state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
-        reason?:
-          'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
-      }
-      header?: never
-      path: {
-        /** @description UUID, version 7 */
-        id: string
-      }
-=======
       }
       header?: never
       path?: never
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       cookie?: never
     }
     requestBody?: never
@@ -3453,62 +3402,20 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
-<<<<<<< HEAD
-              backups: {
-=======
               rehearsals: {
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 id: string
-<<<<<<< HEAD
-=======
                 /** @description Poll /platform/operations/{id} */
                 operationId: string
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
                 /**
                  * Format: uuid
                  * @description UUID, version 7
                  */
                 tenantId: string
                 tenantCode: string
-<<<<<<< HEAD
-                /** @enum {unknown} */
-                reason:
-                  | 'scheduled'
-                  | 'on-demand'
-                  | 'suspension'
-                  | 'cancellation'
-                  | 'migration'
-                  | 'restore'
-                  | 'archive'
-                /** @enum {unknown} */
-                engine: 'copy' | 'pg_dump'
-                /** @enum {unknown} */
-                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
-                /** @description Where the archive lies */
-                location: string
-                sizeBytes: number | null
-                /** @description What its tables took in the database */
-                databaseBytes: number | null
-                rowCount: number | null
-                sha256: string | null
-                schemaVersion: string | null
-                /** @description The moment whose data it holds; UTC, ISO 8601 */
-                takenAt: string | null
-                durationMs: number | null
-                /** @description Instant in UTC, ISO 8601 */
-                verifiedAt: string | null
-                /** @description Instant in UTC, ISO 8601 */
-                provenAt: string | null
-                /** @description Retention leaves it alone */
-                isPinned: boolean
-                error: string | null
-                /** @description Instant in UTC, ISO 8601 */
-                createdAt: string
-=======
                 /**
                  * @description done: the copy was migrated, and its checks found nothing
                  * @enum {unknown}
@@ -3531,7 +3438,6 @@ export interface operations {
                 createdAt: string
                 /** @description Instant in UTC, ISO 8601 */
                 finishedAt: string | null
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
               }[]
               pagination: {
                 total: number
@@ -3566,7 +3472,386 @@ export interface operations {
       }
     }
   }
-<<<<<<< HEAD
+  startFleetRehearsal: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          tenantId: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * @description done: the copy was migrated, and its checks found nothing
+               * @enum {unknown}
+               */
+              status: 'running' | 'done' | 'failed'
+              /** @description Name of the newest migration a database has */
+              fromVersion: string | null
+              /** @description Name of the newest migration a database has */
+              toVersion: string | null
+              copyMs: number | null
+              migrateMs: number | null
+              checkMs: number | null
+              steps: {
+                name: string
+                milliseconds: number
+              }[]
+              findings: string[]
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getFleetRehearsal: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * @description done: the copy was migrated, and its checks found nothing
+               * @enum {unknown}
+               */
+              status: 'running' | 'done' | 'failed'
+              /** @description Name of the newest migration a database has */
+              fromVersion: string | null
+              /** @description Name of the newest migration a database has */
+              toVersion: string | null
+              copyMs: number | null
+              migrateMs: number | null
+              checkMs: number | null
+              steps: {
+                name: string
+                milliseconds: number
+              }[]
+              findings: string[]
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listBackups: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+        reason?:
+          'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
+        /** @description UUID, version 7 */
+        tenantId?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              backups: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /** @enum {unknown} */
+                reason:
+                  | 'scheduled'
+                  | 'on-demand'
+                  | 'suspension'
+                  | 'cancellation'
+                  | 'migration'
+                  | 'restore'
+                  | 'archive'
+                /** @enum {unknown} */
+                engine: 'copy' | 'pg_dump'
+                /** @enum {unknown} */
+                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+                /** @description Where the archive lies */
+                location: string
+                sizeBytes: number | null
+                /** @description What its tables took in the database */
+                databaseBytes: number | null
+                rowCount: number | null
+                sha256: string | null
+                schemaVersion: string | null
+                /** @description The moment whose data it holds; UTC, ISO 8601 */
+                takenAt: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                verifiedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                provenAt: string | null
+                /** @description Retention leaves it alone */
+                isPinned: boolean
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listTenantBackups: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        state?: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+        reason?:
+          'scheduled' | 'on-demand' | 'suspension' | 'cancellation' | 'migration' | 'restore' | 'archive'
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              backups: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /** @enum {unknown} */
+                reason:
+                  | 'scheduled'
+                  | 'on-demand'
+                  | 'suspension'
+                  | 'cancellation'
+                  | 'migration'
+                  | 'restore'
+                  | 'archive'
+                /** @enum {unknown} */
+                engine: 'copy' | 'pg_dump'
+                /** @enum {unknown} */
+                state: 'running' | 'good' | 'failed' | 'expiring' | 'deleted'
+                /** @description Where the archive lies */
+                location: string
+                sizeBytes: number | null
+                /** @description What its tables took in the database */
+                databaseBytes: number | null
+                rowCount: number | null
+                sha256: string | null
+                schemaVersion: string | null
+                /** @description The moment whose data it holds; UTC, ISO 8601 */
+                takenAt: string | null
+                durationMs: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                verifiedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                provenAt: string | null
+                /** @description Retention leaves it alone */
+                isPinned: boolean
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
   createBackup: {
     parameters: {
       query?: never
@@ -3902,32 +4187,17 @@ export interface operations {
         /** @description UUID, version 7 */
         id: string
       }
-=======
-  startFleetRehearsal: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       cookie?: never
     }
     requestBody: {
       content: {
         'application/json': {
-<<<<<<< HEAD
           /** @description All of the last days */
           days: number
           /** @description The newest of each of the last weeks */
           weeks: number
           /** @description The newest of each of the last months */
           months: number
-=======
-          /**
-           * Format: uuid
-           * @description UUID, version 7
-           */
-          tenantId: string
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
         }
       }
     }
@@ -3941,50 +4211,12 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
-<<<<<<< HEAD
               /** @description All of the last days */
               days: number
               /** @description The newest of each of the last weeks */
               weeks: number
               /** @description The newest of each of the last months */
               months: number
-=======
-              /**
-               * Format: uuid
-               * @description UUID, version 7
-               */
-              id: string
-              /** @description Poll /platform/operations/{id} */
-              operationId: string
-              /**
-               * Format: uuid
-               * @description UUID, version 7
-               */
-              tenantId: string
-              tenantCode: string
-              /**
-               * @description done: the copy was migrated, and its checks found nothing
-               * @enum {unknown}
-               */
-              status: 'running' | 'done' | 'failed'
-              /** @description Name of the newest migration a database has */
-              fromVersion: string | null
-              /** @description Name of the newest migration a database has */
-              toVersion: string | null
-              copyMs: number | null
-              migrateMs: number | null
-              checkMs: number | null
-              steps: {
-                name: string
-                milliseconds: number
-              }[]
-              findings: string[]
-              error: string | null
-              /** @description Instant in UTC, ISO 8601 */
-              createdAt: string
-              /** @description Instant in UTC, ISO 8601 */
-              finishedAt: string | null
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
             }
             message?: string
           }
@@ -4010,7 +4242,6 @@ export interface operations {
       }
     }
   }
-<<<<<<< HEAD
   listAlerts: {
     parameters: {
       query?: {
@@ -4023,16 +4254,6 @@ export interface operations {
       }
       header?: never
       path?: never
-=======
-  getFleetRehearsal: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        /** @description UUID, version 7 */
-        id: string
-      }
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
       cookie?: never
     }
     requestBody?: never
@@ -4046,7 +4267,6 @@ export interface operations {
           'application/json': {
             success: boolean
             data: {
-<<<<<<< HEAD
               alerts: {
                 /**
                  * Format: uuid
@@ -4079,43 +4299,6 @@ export interface operations {
                 hasNext: boolean
                 hasPrevious: boolean
               }
-=======
-              /**
-               * Format: uuid
-               * @description UUID, version 7
-               */
-              id: string
-              /** @description Poll /platform/operations/{id} */
-              operationId: string
-              /**
-               * Format: uuid
-               * @description UUID, version 7
-               */
-              tenantId: string
-              tenantCode: string
-              /**
-               * @description done: the copy was migrated, and its checks found nothing
-               * @enum {unknown}
-               */
-              status: 'running' | 'done' | 'failed'
-              /** @description Name of the newest migration a database has */
-              fromVersion: string | null
-              /** @description Name of the newest migration a database has */
-              toVersion: string | null
-              copyMs: number | null
-              migrateMs: number | null
-              checkMs: number | null
-              steps: {
-                name: string
-                milliseconds: number
-              }[]
-              findings: string[]
-              error: string | null
-              /** @description Instant in UTC, ISO 8601 */
-              createdAt: string
-              /** @description Instant in UTC, ISO 8601 */
-              finishedAt: string | null
->>>>>>> cc0c95b (Schema report and rehearsals: what a tenant's schema really is, and how its migration goes on a copy)
             }
             message?: string
           }
