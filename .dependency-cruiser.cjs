@@ -48,8 +48,8 @@ module.exports = {
       'only-tenancy-opens-connections',
     ),
     below(
-      { path: ['/rules/', 'contract\\.ts$', 'definition\\.ts$'], pathNot: tests },
-      { path: '^src/', pathNot: ['^src/kernel/', '/rules/', 'contract\\.ts$', 'definition\\.ts$'] },
+      { path: ['/rules/', '/contract\\.ts$', 'definition\\.ts$'], pathNot: tests },
+      { path: '^src/', pathNot: ['^src/kernel/', '/rules/', '/contract\\.ts$', 'definition\\.ts$'] },
       'what-is-pure-stays-pure',
     ),
     below({ path: '^src/', pathNot: tests }, { path: tests }, 'no-test-code-in-the-product'),

@@ -6,6 +6,7 @@ const POOLED = [
   'src/tenancy/gate.test.ts',
   'src/tenancy/isolation.test.ts',
   'src/tenancy/pooler.test.ts',
+  'src/platform/tenants/passwords.test.ts',
   'src/erp/ledger/ledger.test.ts',
   'src/erp/ledger/model.test.ts',
   'src/http/idempotency.test.ts',

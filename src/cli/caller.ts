@@ -1,10 +1,28 @@
 /** Calls an operation from the command line, in the same runner and with the same checks as over HTTP. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '../tenancy/new-id.ts'
 import { CommandRunner, type Command } from '../http/commands.ts'
 import { constraintProblem } from '../http/constraints.ts'
 import type { DataOf, InputOf, Operation } from '../http/contract.ts'
+import { getOperation } from '../platform/operations/contract.ts'
 import type { Product } from '../server/product.ts'
+
+const LOOK_EVERY_MS = 250
+
+/** Waits for a long operation, however it ends; a failed one is told and makes the exit code 1. */
+export async function finished(product: Product, operationId: string): Promise<void> {
+  for (;;) {
+    const { status, error } = await callPlatform(product, getOperation, { params: { id: operationId } })
+    if (status === 'done') return
+    if (status !== 'running' && status !== 'queued') {
+      process.stderr.write(`${error ?? status}\n`)
+      process.exitCode = 1
+      return
+    }
+    await sleep(LOOK_EVERY_MS)
+  }
+}
 
 export async function callPlatform<O extends Operation>(
   product: Product,

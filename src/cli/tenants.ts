@@ -3,6 +3,8 @@ import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import { bodyProblems } from '../http/validation.ts'
 import {
   activateTenant,
+  changeDatabasePassword,
+  changeDatabasePasswords,
   createTenant,
   listTenants,
   retryProvisioning,
@@ -11,8 +13,8 @@ import {
   type CreatedTenant,
 } from '../platform/tenants/contract.ts'
 import type { Product } from '../server/product.ts'
-import { callPlatform } from './caller.ts'
-import { command } from './command.ts'
+import { callPlatform, finished } from './caller.ts'
+import { command, UsageError } from './command.ts'
 import { withProduct } from './program.ts'
 import { serverNamed } from './servers.ts'
 
@@ -116,7 +118,26 @@ const provision = command({
     }),
 })
 
-export const commands = [list, create, provision, suspend, activate]
+const rotatePassword = command({
+  name: 'tenants rotate-password',
+  summary: "give its database role a new password, or every tenant's with --all; nobody is interrupted",
+  arguments: ['[CODE]'],
+  options: { all: { type: 'boolean', help: 'every tenant' } },
+  run: async ({ values: { all }, positionals: [tenantCode] }) => {
+    if (all === (tenantCode !== undefined)) throw new UsageError('A tenant code, or --all')
+    await withProduct(async (product) => {
+      const { operationId } =
+        tenantCode === undefined
+          ? await callPlatform(product, changeDatabasePasswords, {})
+          : await callPlatform(product, changeDatabasePassword, {
+              params: { id: await tenantId(product, tenantCode) },
+            })
+      await finished(product, operationId)
+    })
+  },
+})
+
+export const commands = [list, create, provision, suspend, activate, rotatePassword]
 
 function printMade({ tenant, setPasswordUrl }: Static<typeof CreatedTenant>): void {
   process.stdout.write(`${tenant.tenantCode}\t${tenant.status}\t${tenant.address}\n`)

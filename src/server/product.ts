@@ -30,6 +30,7 @@ import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
 import { TenantDirectory } from '../platform/tenants/directory.ts'
 import { Housekeeping, PURGE_BATCH } from '../platform/tenants/housekeeping.ts'
+import { DatabasePasswords } from '../platform/tenants/passwords.ts'
 import { Provisioning, type ProvisioningPorts } from '../platform/tenants/provisioning.ts'
 import { addressOf, DatabaseServer, sslOf } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
@@ -65,6 +66,7 @@ export interface ProductOptions {
 export interface Product {
   readonly configuration: Configuration
   readonly gate: Gate
+  readonly secrets: Secrets
   /** The server of the configuration. */
   readonly server: DatabaseServer
   readonly servers: DatabaseServers
@@ -212,6 +214,7 @@ async function assemble(parts: Parts): Promise<Product> {
   })
   const backups = createBackups(parts, { gate, servers }, metrics)
   const fleet = createFleet(parts, { gate, servers, databases, backups })
+  const passwords = new DatabasePasswords({ gate, servers, secrets, log })
   const health = new ServerHealthChecks({ gate, servers, log })
   health.measure(metrics)
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
@@ -245,6 +248,7 @@ async function assemble(parts: Parts): Promise<Product> {
     tenants: {
       provisioning,
       backups,
+      passwords,
       secrets,
       addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
       endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
@@ -320,6 +324,7 @@ async function assemble(parts: Parts): Promise<Product> {
   return {
     configuration,
     gate,
+    secrets,
     server,
     servers,
     directory,

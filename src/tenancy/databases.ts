@@ -253,6 +253,32 @@ export class DatabaseServer {
     })
   }
 
+  /** Resolves to the server's own time: what was let in before it was let in with the old one. */
+  async changeRuntimePassword(role: string, password: string): Promise<string> {
+    return this.withAdmin(async (client) => {
+      await client.query(`ALTER ROLE ${identifier(role)} PASSWORD ${literal(scramVerifier(password))}`)
+      const { rows } = await client.query<{ now: string }>('SELECT clock_timestamp() AS now')
+      return rows[0]?.now ?? ''
+    })
+  }
+
+  /** Ends sessions that are older than their role's change: idle ones, or all. Resolves to how many are left. */
+  async endSessionsBefore(
+    changes: readonly { readonly role: string; readonly changedAt: string }[],
+    includingBusy: boolean,
+  ): Promise<number> {
+    if (changes.length === 0) return 0
+    return this.withAdmin(async (client) => {
+      const { rows } = await client.query<{ ended: boolean }>(
+        `SELECT (state = 'idle' OR $3) AND pg_terminate_backend(pid) AS ended
+         FROM pg_stat_activity JOIN unnest($1::text[], $2::timestamptz[]) AS change (role, at) ON usename = role
+         WHERE backend_start < at`,
+        [changes.map(({ role }) => role), changes.map(({ changedAt }) => changedAt), includingBusy],
+      )
+      return rows.filter(({ ended }) => !ended).length
+    })
+  }
+
   /** Opens the door of one database to one role, and to no other. */
   async grantConnect(database: string, role: string): Promise<void> {
     const roles = [role, ...(this.#pooler ? [this.#pooler.user] : [])].map(identifier).join(', ')

@@ -6,6 +6,7 @@ import type { Workflows } from '../../jobs/workflows.ts'
 import { platformSql, type PlatformRead } from '../../tenancy/handles.ts'
 import { BACK_UP_TENANT, backupSteps } from '../backups/backups.ts'
 import { REHEARSE_MIGRATION, rehearsalSteps } from '../fleet/rehearsal.ts'
+import { CHANGE_PASSWORDS, changePasswordSteps } from '../tenants/passwords.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
 import { getOperation, listOperations, type OperationState } from './contract.ts'
 
@@ -19,6 +20,7 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   [PROVISION_TENANT]: provisioningSteps,
   [BACK_UP_TENANT]: backupSteps,
   [REHEARSE_MIGRATION]: rehearsalSteps,
+  [CHANGE_PASSWORDS]: changePasswordSteps,
 }
 
 export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {

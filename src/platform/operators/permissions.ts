@@ -13,6 +13,7 @@ export const operatorPermissions: Readonly<Record<OperatorRole, readonly string[
     'tenants:create',
     'tenants:suspend',
     'tenants:move',
+    'tenants:credentials',
     'servers:manage',
     'fleet:migrate',
     'backups:create',

@@ -192,6 +192,37 @@ export const activateTenant = operation({
   data: Tenant,
 })
 
+export const StartedPasswordChange = Type.Object({
+  operationId: Type.String({ description: 'Poll /platform/operations/{id}' }),
+})
+
+export const changeDatabasePassword = operation({
+  name: 'changeDatabasePassword',
+  method: 'POST',
+  path: '/tenants/{id}/database-password',
+  summary: "Give the tenant's database role a new password, while its users work",
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:credentials',
+  access: 'steps',
+  status: 202,
+  params: IdParams,
+  data: StartedPasswordChange,
+})
+
+export const changeDatabasePasswords = operation({
+  name: 'changeDatabasePasswords',
+  method: 'POST',
+  path: '/fleet/database-passwords',
+  summary: "Give every tenant's database role a new password, while their users work",
+  tag: 'Tenants',
+  audience: 'platform',
+  permission: 'tenants:credentials',
+  access: 'steps',
+  status: 202,
+  data: StartedPasswordChange,
+})
+
 const Option = Type.Object({ code: Type.String(), name: Type.String() })
 
 export const getTenantOptions = operation({

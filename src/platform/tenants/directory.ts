@@ -19,7 +19,8 @@ const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'tenant-directory',
 type Column = 'id' | 'tenant_code' | 'subdomain'
 
 interface Known extends TenantEntry {
-  readonly address: () => Promise<DatabaseAddress>
+  /** `refused`: a password that is not let in any more. */
+  readonly address: (refused?: string) => Promise<DatabaseAddress>
 }
 
 export class TenantDirectory {
@@ -88,6 +89,7 @@ export class TenantDirectory {
         .selectFrom('platform.tenant')
         .select(['id', 'tenant_code', 'status', 'status_reason', 'server_id', 'database_name'])
         .select(['runtime_role', 'sealed_runtime_password', 'schema_version'])
+        .select('sealed_next_runtime_password')
         .select((eb) =>
           eb
             .selectFrom('platform.schema_version as v')
@@ -105,10 +107,15 @@ export class TenantDirectory {
     if (!row) return undefined
     const { id, server_id: serverId, database_name: database } = row
     const { runtime_role: role, sealed_runtime_password: sealed } = row
-    const address = async (): Promise<DatabaseAddress> => {
+    const next = row.sealed_next_runtime_password
+    const address = async (refused?: string): Promise<DatabaseAddress> => {
       if (database === null || role === null || sealed === null) throw new Problem(problems.unavailable)
       const server = await this.#servers.locate(serverId)
-      return server.runtimeAddress(database, role, this.#secrets.open(sealed, role))
+      const current = this.#secrets.open(sealed, role)
+      // While it is being changed the server may have the next one already (see passwords.ts).
+      const password = refused === current && next !== null ? this.#secrets.open(next, role) : current
+      const renewed = (): Promise<DatabaseAddress> => this.#currentAddress(id, true, password)
+      return { ...server.runtimeAddress(database, role, password), renewed }
     }
     const location = {
       tenantId: id,
@@ -119,11 +126,11 @@ export class TenantDirectory {
   }
 
   /** Asked for each new connection: a location that was found before the tenant moved leads to where it is now. */
-  async #currentAddress(id: string, anew: boolean): Promise<DatabaseAddress> {
+  async #currentAddress(id: string, anew: boolean, refused?: string): Promise<DatabaseAddress> {
     if (anew) this.forget(id)
     const entry = await this.#cached('id', id)
     if (!entry) throw new Problem(problems.unavailable)
-    return entry.address()
+    return entry.address(refused)
   }
 
   #closedBecause(row: {

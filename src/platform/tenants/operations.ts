@@ -14,6 +14,8 @@ import { announce } from '../announcements.ts'
 import { recordEvent } from '../audit.ts'
 import {
   activateTenant,
+  changeDatabasePassword,
+  changeDatabasePasswords,
   createTenant,
   getTenant,
   getTenantOptions,
@@ -25,12 +27,14 @@ import {
   type TenantBody,
 } from './contract.ts'
 import { choosePlace } from '../servers/placement.ts'
+import type { DatabasePasswords } from './passwords.ts'
 import { operationIdOf, type Provisioning } from './provisioning.ts'
 import { chartTemplateFor, checkSignUp } from './rules/sign-up.ts'
 
 export interface TenantPorts {
   readonly provisioning: Provisioning
   readonly backups: Backups
+  readonly passwords: DatabasePasswords
   readonly secrets: Secrets
   /** `http://acme.localhost:3000` */
   readonly addressOf: (subdomain: string) => string
@@ -74,6 +78,14 @@ export function tenantRoutes(ports: TenantPorts): Route[] {
     implement(activateTenant, (tx, { params, body }) =>
       changeStatus(ports, tx, params.id, 'active', ['suspended', 'read_only'], body?.reason ?? null),
     ),
+    implement(changeDatabasePassword, async (door, { params }, context) => {
+      const tenant = await door.read((tx) => read(ports, tx, params.id))
+      if (tenant.databaseName === null || tenant.status === 'provisioning') throw new Problem(wrongState, { message: `The tenant is ${tenant.status}` }) // prettier-ignore
+      return { operationId: await ports.passwords.start(context.newId(), params.id) }
+    }),
+    implement(changeDatabasePasswords, async (_door, _input, context) => ({
+      operationId: await ports.passwords.start(context.newId(), null),
+    })),
     implement(getTenantOptions, async (tx) => {
       const plans = await tx.rows(
         platformSql

@@ -264,9 +264,11 @@ export interface PlatformTenant {
   is_canary: Generated<boolean>
   plan_id: string
   provisioning_attempt: Generated<number>
+  runtime_password_changed_at: Timestamp | null
   runtime_role: string | null
   schema_version: string | null
   sealed_admin_password: string | null
+  sealed_next_runtime_password: string | null
   sealed_runtime_password: string | null
   server_id: string
   status: string
