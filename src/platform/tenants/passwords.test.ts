@@ -71,22 +71,26 @@ const endSessions = (role: string): Promise<unknown> =>
   withAdmin('SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE usename = $1', [role])
 
 describe('a new password', () => {
-  test('again and again under load: every request is answered, and the old ones are refused', async () => {
-    const old: DatabaseAddress[] = []
-    const statuses = await statusesDuring(async () => {
-      for (let round = 0; round < 5; round++) {
-        old.push(await addressOf(tenant))
-        await change(tenant)
+  test(
+    'again and again under load: every request is answered, and the old ones are refused',
+    { timeout: 240_000 },
+    async () => {
+      const old: DatabaseAddress[] = []
+      const statuses = await statusesDuring(async () => {
+        for (let round = 0; round < 3; round++) {
+          old.push(await addressOf(tenant))
+          await change(tenant)
+        }
+      })
+      expect([...statuses.keys()].toSorted()).toEqual([200, 201])
+      expect(statuses.get(201)).toBeGreaterThan(5)
+      for (const address of old) {
+        await expect(connect(address, 2_000)).rejects.toMatchObject({ code: '28P01' })
       }
-    })
-    expect([...statuses.keys()].toSorted()).toEqual([200, 201])
-    expect(statuses.get(201)).toBeGreaterThan(5)
-    for (const address of old) {
-      await expect(connect(address, 2_000)).rejects.toMatchObject({ code: '28P01' })
-    }
-    const now = await connect(await addressOf(tenant), 2_000)
-    await now.end()
-  })
+      const now = await connect(await addressOf(tenant), 2_000)
+      await now.end()
+    },
+  )
 
   test('control: one that is changed behind our back is noticed by the same users', async () => {
     const address = await addressOf(tenant)
