@@ -14,7 +14,7 @@ import { FolderStorage } from '../../src/platform/storage/folder.ts'
 import { DatabaseSnapshot } from '../../src/tenancy/copy.ts'
 import { addressOf, DatabaseServer } from '../../src/tenancy/databases.ts'
 import { Secrets } from '../../src/tenancy/secrets.ts'
-import { startDebianPostgres, type DebianPostgres } from '../debian-postgres.ts'
+import { startDebianPostgres, type DebianPostgres } from '../../src/testing/debian-postgres.ts'
 import { freePort, interleaved, type Bench, type Figure, type Scenario } from '../harness.ts'
 import { postMillionLines } from '../million.ts'
 
@@ -27,7 +27,7 @@ const FILE = 'bench/archived'
 export const archive: Scenario = {
   names: ['archive-1m'],
   run: async (bench) => {
-    const postgres = await startDebianPostgres(join(bench.directory, 'debian'), await freePort())
+    const postgres = await startDebianPostgres(await freePort())
     if (!postgres)
       throw new Error('archive-1m needs postgresql and its pg_dump of Debian (apt install postgresql)')
     try {

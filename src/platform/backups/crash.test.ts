@@ -72,7 +72,7 @@ const moments = [
 ]
 
 describe('killed', () => {
-  test.concurrent.each(moments)(
+  test.each(moments)(
     '%s: another process ends it good within 30 seconds',
     { timeout: 120_000 },
     async (moment) => {
@@ -88,7 +88,7 @@ describe('killed', () => {
     },
   )
 
-  test.concurrent.each(['before', 'after'])(
+  test.each(['before', 'after'])(
     'while it is undone (%s): failed with an alert and no file, or good after all',
     { timeout: 120_000 },
     async (moment) => {

@@ -4,8 +4,9 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -21,10 +22,7 @@ export interface DebianPostgres {
 }
 
 /** undefined: there is none on this machine. */
-export async function startDebianPostgres(
-  directory: string,
-  port: number,
-): Promise<DebianPostgres | undefined> {
+export async function startDebianPostgres(port: number): Promise<DebianPostgres | undefined> {
   const version = existsSync(VERSIONS) ? readdirSync(VERSIONS).toSorted().at(-1) : undefined
   const programs = join(VERSIONS, version ?? '', 'bin')
   if (version === undefined || !existsSync(join(programs, 'postgres'))) return undefined
@@ -33,7 +31,7 @@ export async function startDebianPostgres(
     if (identity.uid !== undefined) chownSync(path, NOBODY, NOBODY)
   }
   const password = randomBytes(12).toString('hex')
-  mkdirSync(directory, { recursive: true })
+  const directory = mkdtempSync(join(tmpdir(), 'erp-debian-'))
   const passwordFile = join(directory, 'password')
   writeFileSync(passwordFile, password)
   for (const path of [directory, passwordFile]) own(path)
@@ -53,14 +51,13 @@ export async function startDebianPostgres(
   )
   const adminUrl = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
   await answering(adminUrl)
-  return { adminUrl, programs, stop: () => stopped(child) }
+  return { adminUrl, programs, stop: () => stopped(child, directory) }
 }
 
-async function stopped(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
+async function stopped(child: ChildProcess, directory: string): Promise<void> {
   const exit = once(child, 'exit')
-  child.kill('SIGINT')
-  await exit
+  if (child.exitCode === null && child.kill('SIGINT')) await exit
+  rmSync(directory, { recursive: true, force: true })
 }
 
 async function answering(connectionString: string): Promise<void> {
