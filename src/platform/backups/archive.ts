@@ -7,6 +7,7 @@
 import {
   DatabaseLoad,
   DatabaseSnapshot,
+  emptyDatabase,
   Tally,
   type CopiedTable,
   type Proof,
@@ -36,7 +37,7 @@ export interface ArchiveSubject {
 
 export interface Manifest extends ArchiveSubject {
   readonly archiveId: string
-  /** `copy`: rows of tables, into a database whose schema is there. `pg_dump`: one dump, into an empty one. */
+  /** `copy`: rows of tables, into a database whose schema is there. `pg_dump`: one dump, schema and all. */
   readonly engine: 'copy' | 'pg_dump'
   readonly serverVersion: number
   readonly takenAt: string
@@ -216,14 +217,14 @@ export class OpenArchive {
     return this.#read(() => Promise.resolve())
   }
 
-  /** Whether `loadInto` wants an empty database rather than one of the same schema version. */
+  /** Its schema comes with it; one of rows needs a database of the same schema version. */
   get bringsSchema(): boolean {
     return this.manifest.engine === 'pg_dump'
   }
 
   /**
-   * Replaces all rows of a database of the same schema version (copy: what was loaded equals what was counted),
-   * or fills an empty one (pg_dump: compare it afterwards). `programsFolder`: where pg_restore is.
+   * Replaces all rows of a database of the same schema version; what was loaded equals what was counted. A dump
+   * replaces the schema too, and is to be compared afterwards. `programsFolder`: where pg_restore is.
    */
   async loadInto(
     address: DatabaseAddress,
@@ -237,6 +238,7 @@ export class OpenArchive {
   async #restoreInto(address: DatabaseAddress, programsFolder: string | undefined): Promise<ArchiveFigures> {
     const programs = findPgPrograms(this.manifest.serverVersion, programsFolder)
     if (!programs || !canReach(address)) throw new Error('There is no pg_restore for this archive here')
+    await emptyDatabase(address)
     const channel = new Channel<Buffer>(CHANNEL_BLOCKS)
     const restoring = restoreDump(programs, address, channel)
     restoring.catch((error: unknown) => channel.fail(error))

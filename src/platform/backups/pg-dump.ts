@@ -1,7 +1,7 @@
 /**
  * PostgreSQL's own pg_dump and pg_restore as a second engine, where they are found and new enough: a dump of
  * a newer server by an older program is refused by the program itself. What they write is compressed and
- * sealed by us like rows. The dump carries its schema: it is restored into an empty database.
+ * sealed by us like rows. The dump carries its schema.
  */
 import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
