@@ -28,6 +28,11 @@ module.exports = {
       'http-is-below-the-business',
     ),
     below(
+      { path: '^src/mail/', pathNot: tests },
+      { path: '^src/(http|jobs|erp|platform|server|cli)/' },
+      'mail-is-below-the-business',
+    ),
+    below(
       { path: '^src/erp/', pathNot: tests },
       { path: '^src/(platform|server|cli)/' },
       'the-erp-never-knows-the-platform',

@@ -12,7 +12,6 @@ import type { StorageAccess } from '../platform/storage/storage.ts'
 export const environments = ['development', 'test', 'production'] as const
 export const sslModes = ['disable', 'require', 'verify-full'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export const backupEngines = ['copy', 'pg_dump'] as const
 export const jwtAlgorithms = ['HS256', 'HS384', 'HS512'] as const
 
 export interface Configuration {
@@ -57,9 +56,6 @@ export interface Configuration {
   /** undefined: no backup is taken by itself. */
   readonly backupSchedule: BackupSchedule | undefined
   readonly backupsAtOnce: number
-  readonly backupEngine: (typeof backupEngines)[number]
-  /** Where pg_dump and pg_restore are; undefined: looked for. */
-  readonly pgProgramsFolder: string | undefined
   /** Each wave of a fleet migration begins with a backup of its tenants. */
   readonly backupsBeforeMigration: boolean
   /** A tenant without a restore that was compared for longer than this has an alert. */
@@ -72,6 +68,14 @@ export interface Configuration {
   readonly fleetFailurePercent: number
   readonly fleetLockTimeoutMs: number
   readonly fleetStatementTimeoutMs: number
+  /** undefined: outside production mails are kept for the operator to read; in production they wait, then fail. */
+  readonly smtpUrl: string | undefined
+  /** `Name <address>` or an address. */
+  readonly mailFrom: string
+  /** Whether users' own mail servers may be on this machine or in a private network. */
+  readonly allowsPrivateMailHosts: boolean
+  readonly mailFirstPauseMs: number
+  readonly mailAttemptsMaximum: number
 }
 
 export class ConfigurationError extends Error {
@@ -146,8 +150,6 @@ export function readConfiguration(environment: Environment): Configuration {
     backupsBeforeMigration:
       reader.choice('BACKUP_BEFORE_MIGRATION', ['true', 'false'], mode === 'test' ? 'false' : 'true') ===
       'true',
-    backupEngine: reader.choice('BACKUP_ENGINE', backupEngines, 'copy'),
-    pgProgramsFolder: reader.text('PG_PROGRAMS_DIR'),
     backupsAtOnce: reader.integer('BACKUPS_AT_ONCE', 2, 1, 16),
     backupsProvenWithinDays: reader.integer('BACKUPS_PROVEN_WITHIN_DAYS', 30, 1, 3_660),
     migratesAtStart:
@@ -157,6 +159,13 @@ export function readConfiguration(environment: Environment): Configuration {
     fleetFailurePercent: reader.integer('FLEET_FAILURE_PERCENT', 10, 0, 100),
     fleetLockTimeoutMs: reader.integer('FLEET_LOCK_TIMEOUT_MS', 5_000, 100, 600_000),
     fleetStatementTimeoutMs: reader.integer('FLEET_STATEMENT_TIMEOUT_MS', 300_000, 100, 86_400_000),
+    smtpUrl: reader.url('SMTP_URL', ['smtp:', 'smtps:']),
+    mailFrom: reader.mailbox('MAIL_FROM', `Solution ERP <no-reply@${baseDomain}>`),
+    allowsPrivateMailHosts:
+      reader.choice('MAIL_PRIVATE_HOSTS', ['true', 'false'], mode === 'production' ? 'false' : 'true') ===
+      'true',
+    mailFirstPauseMs: reader.integer('MAIL_FIRST_PAUSE_MS', 30_000, 10, 3_600_000),
+    mailAttemptsMaximum: reader.integer('MAIL_ATTEMPTS_MAXIMUM', 12, 1, 100),
   }
   checkSecretKey(configuration, reader)
   checkDatabaseAddresses(configuration, reader)
@@ -171,7 +180,6 @@ export function readConfiguration(environment: Environment): Configuration {
 function checkUnusedUntilLater(reader: Reader): void {
   reader.url('REDIS_URL', ['redis:', 'rediss:'])
   reader.url('SENTRY_DSN', ['https:', 'http:'])
-  reader.url('SMTP_URL', ['smtp:', 'smtps:'])
   reader.choice('RATE_LIMIT_ENABLED', ['true', 'false'], 'true')
   reader.integer('RATE_LIMIT_PER_MINUTE', 60, 1, 1_000_000)
 }
@@ -325,6 +333,14 @@ class Reader {
       this.problems.push(`${name}: ${(error as Error).message}`)
     }
     return undefined
+  }
+
+  mailbox(name: string, fallback: string): string {
+    const value = this.text(name)
+    if (value === undefined || /^(?:[^<>"\p{Cc}]* )?<?[^\s<>@]+@[^\s<>@]+>?$/u.test(value))
+      return value ?? fallback
+    this.problems.push(`${name}: is no address of the form Name <address@example.com>`)
+    return fallback
   }
 
   origins(name: string): readonly string[] {

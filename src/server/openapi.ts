@@ -19,6 +19,7 @@ export async function openApiDocument(version: string): Promise<object> {
       workflows: nothing,
       backups: nothing,
       identity: nothing,
+      mails: nothing,
     }),
     {
       gate: {} as never,

@@ -9,6 +9,8 @@ import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { Problem, problems } from '../kernel/problem.ts'
 import { UserSessions } from '../erp/identity/sessions.ts'
+import { Outbox } from '../mail/outbox.ts'
+import { serverOfUrl } from '../mail/transport.ts'
 import { Metrics } from '../http/metrics.ts'
 import { purgeAnswers } from '../http/idempotency.ts'
 import type { Route } from '../http/route.ts'
@@ -17,6 +19,7 @@ import { Tokens } from '../http/tokens.ts'
 import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
 import { checkTenant } from '../erp/checks/tenant.ts'
+import { MailRelay, type MailSettings } from '../platform/mails/relay.ts'
 import { FleetMigrations, type FleetPorts } from '../platform/fleet/fleet.ts'
 import { Backups } from '../platform/backups/backups.ts'
 import { backupFigures } from '../platform/backups/figures.ts'
@@ -28,6 +31,7 @@ import { ensureFirstOperator, OperatorSessions } from '../platform/operators/ses
 import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
+import { VISIT_SETTINGS, TenantVisits, type VisitSettings } from '../platform/tenants/visits.ts'
 import { TenantDirectory } from '../platform/tenants/directory.ts'
 import { Housekeeping, PURGE_BATCH } from '../platform/tenants/housekeeping.ts'
 import { DatabasePasswords } from '../platform/tenants/passwords.ts'
@@ -35,7 +39,7 @@ import { Provisioning, type ProvisioningPorts } from '../platform/tenants/provis
 import { addressOf, DatabaseServer, sslOf } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
 import { Gate } from '../tenancy/gate.ts'
-import { platformSql, tenantSql, type Actor } from '../tenancy/handles.ts'
+import { platformSql, tenantSql, type Actor, type PlatformTx, type TenantTx } from '../tenancy/handles.ts'
 import { checkDatabaseServer } from '../tenancy/database-settings.ts'
 import { migrate, newestVersion } from '../tenancy/migrations.ts'
 import { ConnectionPools, type DatabaseAddress } from '../tenancy/pools.ts'
@@ -59,8 +63,18 @@ export interface ProductOptions {
   readonly atStep?: ProvisioningPorts['atStep']
   readonly compensationAttempts?: number
   readonly tendEveryMs?: number
+  /** Tests do not wait for minutes. */
+  readonly visits?: VisitSettings
+  /** Tests only: the authority of their mail server's certificate. */
+  readonly mailCertificateAuthority?: string
   /** Tests only; see WavePorts. */
   readonly atTenant?: FleetPorts['atTenant']
+}
+
+/** What is to be sent, beside the change that causes it. */
+export interface Mails {
+  readonly tenant: Outbox<TenantTx>
+  readonly platform: Outbox<PlatformTx>
 }
 
 export interface Product {
@@ -79,6 +93,7 @@ export interface Product {
   readonly tokens: Tokens
   readonly routes: readonly Route[]
   readonly fleet: FleetServices
+  readonly mails: Mails
   /** Makes the first operator if there is none; a generated password comes back this one time, to be shown. */
   ensureFirstOperator(): Promise<string | undefined>
   /** Starts answering; resolves to the port. */
@@ -169,7 +184,13 @@ interface Parts {
 async function assemble(parts: Parts): Promise<Product> {
   const { configuration, server, secrets, platformAddress, log, stops } = parts
   const metrics = new Metrics()
-  const gate = createGate(parts, metrics)
+  const visits = new TenantVisits({
+    gate: () => gate,
+    directory: () => directory,
+    settings: parts.options.visits ?? VISIT_SETTINGS,
+    log,
+  })
+  const gate = createGate(parts, metrics, visits)
   const isProduction = configuration.environment === 'production'
   const servers = new DatabaseServers({
     gate,
@@ -203,8 +224,18 @@ async function assemble(parts: Parts): Promise<Product> {
     log,
   })
   stops.push(() => databases.stop())
+  const mails: Mails = {
+    tenant: new Outbox<TenantTx>('core.mail', secrets),
+    platform: new Outbox<PlatformTx>('platform.mail', secrets),
+  }
+  const relay = new MailRelay({ gate, settings: mailSettings(parts), outboxes: mails, log })
+  let listeningPort = configuration.port
+  const addressOfTenant = (subdomain: string): string =>
+    tenantAddress(configuration, listeningPort, subdomain)
   const provisioning = new Provisioning({
     gate,
+    mails: mails.platform,
+    addressOf: addressOfTenant,
     databases,
     servers,
     secrets,
@@ -224,6 +255,7 @@ async function assemble(parts: Parts): Promise<Product> {
   await startAnnouncements(parts, { directory, servers, users, operators, gate })
   const identity = {
     sessions: users,
+    mails: mails.tenant,
     announceSessionEnd: (tenantId: string, sessionId?: string) =>
       gate.writePlatform(SYSTEM, (tx) =>
         announce(tx, { kind: 'user-session', tenantId, sessionId: sessionId ?? null }),
@@ -234,13 +266,15 @@ async function assemble(parts: Parts): Promise<Product> {
     directory,
     purgeAfterDays: configuration.purgeAfterDays,
     purgeTenant: async (tx, before) =>
-      (await purgeAnswers(tx, 'core', before, PURGE_BATCH)) + (await users.purge(tx, before, PURGE_BATCH)),
+      (await purgeAnswers(tx, 'core', before, PURGE_BATCH)) +
+      (await users.purge(tx, before, PURGE_BATCH)) +
+      (await mails.tenant.purge(tx, before, PURGE_BATCH)),
     purgePlatform: async (tx, before) =>
       (await purgeAnswers(tx, 'platform', before, PURGE_BATCH)) +
-      (await operators.purge(tx, before, PURGE_BATCH)),
+      (await operators.purge(tx, before, PURGE_BATCH)) +
+      (await mails.platform.purge(tx, before, PURGE_BATCH)),
     log,
   })
-  let listeningPort = configuration.port
   const routes = allRoutes({
     operators,
     announceOperatorSessionEnd: (sessionId) =>
@@ -250,7 +284,7 @@ async function assemble(parts: Parts): Promise<Product> {
       backups,
       passwords,
       secrets,
-      addressOf: (subdomain) => tenantAddress(configuration, listeningPort, subdomain),
+      addressOf: addressOfTenant,
       endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
     },
     fleet,
@@ -258,6 +292,7 @@ async function assemble(parts: Parts): Promise<Product> {
     workflows,
     backups,
     identity,
+    mails: { outbox: mails.platform, showsContent: !isProduction },
   })
 
   await databases.ensureTemplates()
@@ -284,7 +319,11 @@ async function assemble(parts: Parts): Promise<Product> {
   void tend()
   const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
   tending.unref()
+  visits.start([relay], () => relay.carryPlatform())
+  relay.start()
   stops.push(async () => {
+    await visits.stop()
+    await relay.stop()
     clearInterval(tending)
     housekeeping.stop()
   })
@@ -336,6 +375,7 @@ async function assemble(parts: Parts): Promise<Product> {
     tokens,
     routes,
     fleet,
+    mails,
     ensureFirstOperator: () =>
       ensureFirstOperator(gate, SYSTEM, configuration.operatorEmail, configuration.operatorPassword),
     listen,
@@ -363,12 +403,30 @@ function createBackups(
     storages,
     schedule: configuration.backupSchedule,
     atOnce: configuration.backupsAtOnce,
-    engine: configuration.backupEngine,
-    pgProgramsFolder: configuration.pgProgramsFolder,
     provenWithinDays: configuration.backupsProvenWithinDays,
     log,
     atStep: options.atStep,
   })
+}
+
+function mailSettings({ configuration, options, log }: Parts): MailSettings {
+  const { smtpUrl, mailFrom, baseDomain, environment } = configuration
+  const isProduction = environment === 'production'
+  if (smtpUrl === undefined && isProduction) log('warn', 'SMTP_URL is not set: no mail can be sent')
+  const [, name = '', address = mailFrom] = /^(.*?)\s*<(.+)>$/.exec(mailFrom) ?? []
+  return {
+    platform: smtpUrl === undefined ? undefined : { server: serverOfUrl(smtpUrl), from: { name, address } },
+    keepsUnsent: !isProduction,
+    domain: baseDomain,
+    rules: {
+      allowPrivateHosts: configuration.allowsPrivateMailHosts,
+      ...(options.mailCertificateAuthority === undefined
+        ? {}
+        : { certificateAuthority: options.mailCertificateAuthority }),
+    },
+    attemptsMaximum: configuration.mailAttemptsMaximum,
+    firstPauseMs: configuration.mailFirstPauseMs,
+  }
 }
 
 function createFleet(
@@ -421,7 +479,11 @@ async function closeServer(app: FastifyInstance): Promise<void> {
   clearInterval(dropping)
 }
 
-function createGate({ configuration, platformAddress, stops }: Parts, metrics: Metrics): Gate {
+function createGate(
+  { configuration, platformAddress, stops }: Parts,
+  metrics: Metrics,
+  visits: TenantVisits,
+): Gate {
   const { connectionsMaximum, connectionsPerTenantMaximum, connectionWaitMs } = configuration
   const tenantPools = new ConnectionPools({
     connectionsMaximum,
@@ -459,6 +521,7 @@ function createGate({ configuration, platformAddress, stops }: Parts, metrics: M
     platformPools,
     platformAddress,
     usePreparedStatements: configuration.poolerUrl === undefined,
+    visits,
   })
   metrics.gauge('erp_tenants_active', 'Active tenants', () =>
     gate.readPlatform(SYSTEM, async (tx) => {

@@ -7,6 +7,7 @@ import { fleetOperation, fleetRoutes, type FleetServices } from '../platform/fle
 import { alertRoutes } from '../platform/alerts/alerts.ts'
 import type { Backups } from '../platform/backups/backups.ts'
 import { backupRoutes } from '../platform/backups/operations.ts'
+import { mailRoutes, type MailPorts } from '../platform/mails/operations.ts'
 import { operationRoutes } from '../platform/operations/operations.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import { planRoutes } from '../platform/plans/operations.ts'
@@ -22,6 +23,7 @@ export interface RouteServices {
   readonly workflows: Workflows
   readonly backups: Backups
   readonly identity: IdentityPorts
+  readonly mails: MailPorts
 }
 
 export function allRoutes(services: RouteServices): Route[] {
@@ -34,6 +36,7 @@ export function allRoutes(services: RouteServices): Route[] {
     ...alertRoutes,
     ...operationRoutes(services.workflows, [fleetOperation]),
     ...serverRoutes(services.servers),
+    ...mailRoutes(services.mails),
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]

@@ -26,6 +26,17 @@ export interface TenantLocation {
   readonly address: (anew?: boolean) => Promise<DatabaseAddress>
 }
 
+/**
+ * What transactions leave in a tenant's database (mails, rows of the audit log to be sealed) is fetched by
+ * someone who cannot ask thousands of databases: the platform is told of it before the tenant commits.
+ */
+export interface Visits {
+  /** Resolves when the mark is written; undefined: there is a fresh one. */
+  mark(tenantId: string, isUrgent: boolean): Promise<void> | undefined
+  /** A transaction that called for a visit has committed; null: one of the platform's own. */
+  committed(tenantId: string | null): void
+}
+
 export interface GateOptions {
   readonly tenantPools: ConnectionPools
   readonly platformPools: ConnectionPools
@@ -34,6 +45,7 @@ export interface GateOptions {
   readonly usePreparedStatements?: boolean
   /** How long a request waits while its tenant's writes are held or its database changes its place. */
   readonly holdWaitMs?: number
+  readonly visits?: Visits
 }
 
 type Mode = 'READ ONLY' | 'READ WRITE'
@@ -200,6 +212,10 @@ export class Gate {
     work: Work<Result>,
   ): Promise<Result> {
     let isBroken = false
+    const tenantId = transaction.scope?.tenantId ?? null
+    const { visits } = this.#options
+    const marked = mode === 'READ WRITE' && tenantId !== null ? visits?.mark(tenantId, false) : undefined
+    marked?.catch(() => {}) // told when it is awaited
     // Not awaited: the first statements of the work travel behind this one in the same packet.
     const opened = transaction.begin(
       `${this.#endOfLast(client)}${opening(mode, transaction.actor, transaction.scope)}`,
@@ -208,8 +224,14 @@ export class Gate {
     try {
       const result = await work(transaction as Transaction & TenantTx)
       await opened
-      if (mode === 'READ WRITE') await transaction.commit()
-      else this.#letLinger(client, transaction)
+      if (mode === 'READ WRITE') {
+        await marked
+        const { callsForVisit } = transaction
+        // Asked again: the work may have taken longer than a mark is fresh, or left something urgent.
+        if (tenantId !== null) await visits?.mark(tenantId, callsForVisit)
+        await transaction.commit()
+        if (callsForVisit) visits?.committed(tenantId)
+      } else this.#letLinger(client, transaction)
       return result
     } catch (error) {
       const notOpened = await opened.then(() => undefined, whyNotOpened)

@@ -56,6 +56,8 @@ interface Writing {
    * failure undoes the transaction like any other; `translate` may say it in other words.
    */
   finish(query: Statement<unknown>, values: readonly unknown[], translate?: (error: unknown) => unknown): void
+  /** This transaction leaves something that is to be fetched as soon as it has committed, e.g. a mail. */
+  callForVisit(): void
 }
 
 export interface PlatformRead extends Handle<'platform'> {}
@@ -98,6 +100,7 @@ export class Transaction implements Writing {
   readonly tenantCode: string
   readonly companyId: string | null
   readonly scope: TenantScope | null
+  callsForVisit = false
   readonly #client: pg.Client
   readonly #usePreparedStatements: boolean
   readonly #unawaited: Promise<unknown>[] = []
@@ -141,6 +144,10 @@ export class Transaction implements Writing {
     })
     finished.catch(() => {}) // told when the commit is awaited
     this.#unawaited.push(finished)
+  }
+
+  callForVisit(): void {
+    this.callsForVisit = true
   }
 
   // ---- for the gate alone ------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { hashPassword, passwordMatches } from '../../http/password-hashes.ts'
 import { implement, type Route, type TenantContext, type TenantDoor } from '../../http/route.ts'
 import { hashSecret } from '../../http/tokens.ts'
-import { tenantSql, type TenantRead } from '../../tenancy/handles.ts'
+import type { Outbox } from '../../mail/outbox.ts'
+import { tenantSql, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
 import { login, logout, me, refresh, resetPassword } from './contract.ts'
 import type { UserSessions } from './sessions.ts'
 
 export interface IdentityPorts {
   readonly sessions: UserSessions
+  readonly mails: Outbox<TenantTx>
   /** Tells every process that a session (or, without an id, all of the tenant's) may have ended. */
   announceSessionEnd(tenantId: string, sessionId?: string): Promise<void>
 }

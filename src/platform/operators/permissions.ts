@@ -5,7 +5,7 @@ export type OperatorRole = (typeof operatorRoles)[number]
 
 const commercial = ['tenants:view', 'plans:view', 'operations:view', 'backups:view', 'alerts:view']
 
-const technical = [...commercial, 'servers:view', 'fleet:view']
+const technical = [...commercial, 'servers:view', 'fleet:view', 'mails:view']
 
 export const operatorPermissions: Readonly<Record<OperatorRole, readonly string[]>> = {
   owner: [

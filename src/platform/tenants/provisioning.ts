@@ -9,8 +9,10 @@ import { dateOf } from '../../kernel/calendar.ts'
 import { newId } from '../../tenancy/new-id.ts'
 import { createAdministrator, createCompany, type ChartTemplateCode } from '../../erp/onboarding.ts'
 import { hashPassword } from '../../http/password-hashes.ts'
+import type { Outbox } from '../../mail/outbox.ts'
+import { languageOfCountry } from '../../mail/templates.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
-import { platformSql, type Actor } from '../../tenancy/handles.ts'
+import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import type { PlatformTenant } from '../../tenancy/schema/platform.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
 import { newestVersion } from '../../tenancy/migrations.ts'
@@ -43,6 +45,9 @@ export interface ProvisioningPorts {
   readonly databases: TenantDatabases
   readonly servers: DatabaseServers
   readonly secrets: Secrets
+  readonly mails: Outbox<PlatformTx>
+  /** `http://acme.localhost:3000` */
+  readonly addressOf: (subdomain: string) => string
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
   readonly atStep?: ((step: string, moment: 'before' | 'after') => void | Promise<void>) | undefined
@@ -227,6 +232,7 @@ export class Provisioning {
   }
 
   async #activate(tenantId: string): Promise<void> {
+    const tenant = await this.#tenant(tenantId)
     await this.#ports.gate.writePlatform(this.#actor, async (tx) => {
       const activated = await tx.run(
         platformSql
@@ -236,9 +242,30 @@ export class Provisioning {
           .where('status', '=', 'provisioning'),
       )
       await this.#ports.databases.settle(tx, tenantId)
-      if (activated === 1)
+      if (activated === 1) {
         await recordEvent(tx, { action: 'provisioned', entity: 'tenant', entityId: tenantId, tenantId })
+        await this.#welcome(tx, tenant)
+      }
       await announce(tx, { kind: 'tenant', tenantId })
+    })
+  }
+
+  async #welcome(tx: PlatformTx, tenant: TenantRow): Promise<void> {
+    const address = this.#ports.addressOf(tenant.subdomain)
+    // A password that was given at sign-up is a hash by now; without one the link sets the first.
+    const hasPassword = tenant.sealed_admin_password !== null
+    const link = hasPassword ? null : `${address}/set-password?token=${this.linkSecret(tenant.id)}`
+    await this.#ports.mails.enqueue(tx, {
+      template: 'welcome',
+      values: {
+        fullName: tenant.admin_name,
+        companyName: tenant.company_name,
+        address,
+        link,
+        hours: SET_PASSWORD_LINK_HOURS,
+      },
+      language: languageOfCountry(tenant.country),
+      to: tenant.admin_email,
     })
   }
 

@@ -638,6 +638,40 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/mails': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The platform's mails, newest first; tenants' mails that could not be sent; in development all */
+    get: operations['listMails']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/mails/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One mail; with what it says only where nothing is sent (development) */
+    get: operations['getMail']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/login': {
     parameters: {
       query?: never
@@ -5078,6 +5112,172 @@ export interface operations {
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listMails: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        search?: string
+        state?: 'queued' | 'sent' | 'kept' | 'dead'
+        /** @description UUID, version 7 */
+        tenantId?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              mails: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                template: string
+                language: string
+                recipient: string
+                subject: string
+                /**
+                 * @description kept: there is no mail server, so it waits here to be read; dead: given up, see lastError
+                 * @enum {unknown}
+                 */
+                state: 'queued' | 'sent' | 'kept' | 'dead'
+                attempts: number
+                /** @description Instant in UTC, ISO 8601 */
+                nextAttemptAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                sentAt: string | null
+                lastError: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getMail: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string | null
+              tenantCode: string | null
+              template: string
+              language: string
+              recipient: string
+              subject: string
+              /**
+               * @description kept: there is no mail server, so it waits here to be read; dead: given up, see lastError
+               * @enum {unknown}
+               */
+              state: 'queued' | 'sent' | 'kept' | 'dead'
+              attempts: number
+              /** @description Instant in UTC, ISO 8601 */
+              nextAttemptAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              sentAt: string | null
+              lastError: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              content: {
+                text: string
+                html: string
+              } | null
             }
             message?: string
           }

@@ -156,6 +156,24 @@ export interface PlatformIdempotencyKey {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformMail {
+  attempts: Generated<number>
+  created_at: Generated<Timestamp>
+  expires_at: Timestamp | null
+  id: Generated<string>
+  language: string
+  last_error: string | null
+  next_attempt_at: Generated<Timestamp>
+  recipient: string
+  sealed_content: string | null
+  sent_at: Timestamp | null
+  state: Generated<string>
+  subject: string
+  template: string
+  tenant_id: string | null
+  updated_at: Generated<Timestamp>
+}
+
 export interface PlatformOperator {
   created_at: Generated<Timestamp>
   email: string
@@ -287,6 +305,15 @@ export interface PlatformTenantActivity {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformTenantVisit {
+  created_at: Generated<Timestamp>
+  due_at: Timestamp
+  id: Generated<string>
+  marked_at: Timestamp
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+}
+
 export interface DB {
   'platform.alert': PlatformAlert
   'platform.audit_event': PlatformAuditEvent
@@ -296,6 +323,7 @@ export interface DB {
   'platform.fleet_migration_wave': PlatformFleetMigrationWave
   'platform.fleet_rehearsal': PlatformFleetRehearsal
   'platform.idempotency_key': PlatformIdempotencyKey
+  'platform.mail': PlatformMail
   'platform.operator': PlatformOperator
   'platform.operator_session': PlatformOperatorSession
   'platform.plan': PlatformPlan
@@ -304,4 +332,5 @@ export interface DB {
   'platform.server': PlatformServer
   'platform.tenant': PlatformTenant
   'platform.tenant_activity': PlatformTenantActivity
+  'platform.tenant_visit': PlatformTenantVisit
 }

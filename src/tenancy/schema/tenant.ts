@@ -87,6 +87,24 @@ export interface CoreIdempotencyKey {
   updated_at: Generated<Timestamp>
 }
 
+export interface CoreMail {
+  attempts: Generated<number>
+  created_at: Generated<Timestamp>
+  expires_at: Timestamp | null
+  id: Generated<string>
+  language: string
+  last_error: string | null
+  next_attempt_at: Generated<Timestamp>
+  recipient: string
+  sealed_content: string | null
+  sender_user_id: string | null
+  sent_at: Timestamp | null
+  state: Generated<string>
+  subject: string
+  template: string
+  updated_at: Generated<Timestamp>
+}
+
 export interface CorePasswordToken {
   created_at: Generated<Timestamp>
   expires_at: Timestamp
@@ -336,6 +354,7 @@ export interface DB {
   'core.app_user': CoreAppUser
   'core.company': CoreCompany
   'core.idempotency_key': CoreIdempotencyKey
+  'core.mail': CoreMail
   'core.password_token': CorePasswordToken
   'core.role': CoreRole
   'core.session': CoreSession
