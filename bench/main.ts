@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Bench, type Figure, type Scenario } from './harness.ts'
+import { archive } from './scenarios/archive.ts'
 import { fleetTouch } from './scenarios/fleet-touch.ts'
 import { importYear } from './scenarios/import-year.ts'
 import { listPage } from './scenarios/list-page.ts'
@@ -9,7 +10,15 @@ import { postEntry } from './scenarios/post-entry.ts'
 import { tenants } from './scenarios/tenants.ts'
 import { trialBalance } from './scenarios/trial-balance.ts'
 
-const scenarios: readonly Scenario[] = [postEntry, listPage, tenants, trialBalance, importYear, fleetTouch]
+const scenarios: readonly Scenario[] = [
+  postEntry,
+  listPage,
+  tenants,
+  trialBalance,
+  importYear,
+  fleetTouch,
+  archive,
+]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true })
 const known = scenarios.flatMap(({ names }) => names)

@@ -1,9 +1,7 @@
 /** Trial balance over 1,000,000 lines, in the middle of a month, against adding the lines up. */
-import { call, median, PASSWORD, type Scenario } from '../harness.ts'
+import { call, median, type Scenario } from '../harness.ts'
+import { MILLION_LINES, postMillionLines } from '../million.ts'
 
-const LINES = 1_000_000
-const LINES_PER_ENTRY = 10
-const ENTRIES_PER_REQUEST = 1_000
 const ROUNDS = 15
 const AIM_MS = 50
 
@@ -11,24 +9,7 @@ export const trialBalance: Scenario = {
   names: ['trial-balance-1m'],
   run: async (bench) => {
     const product = await bench.serve()
-    await product.createTenant('MILLION', PASSWORD)
-    const headers = await product.signIn('MILLION')
-    const accounts = await call(
-      product.url,
-      'GET',
-      '/api/v1/masters/gl-accounts?controlAccount=none&postingAllowed=true&limit=200',
-      headers,
-    )
-    const ids: string[] = accounts.data.glAccounts.map(({ id }: { id: string }) => id)
-    const requests = LINES / LINES_PER_ENTRY / ENTRIES_PER_REQUEST
-    for (let index = 0; index < requests; index++) {
-      const body = {
-        journalEntries: Array.from({ length: ENTRIES_PER_REQUEST }, (_, n) =>
-          entry(ids, index * ENTRIES_PER_REQUEST + n),
-        ),
-      }
-      await call(product.url, 'POST', '/api/v1/finance/journal-entries/bulk', headers, body)
-    }
+    const headers = await postMillionLines(product, 'MILLION')
     const client = await bench.connect('erp_tenant_million')
     await client.query('VACUUM ANALYZE')
     const [ours, floor]: [number[], number[]] = [[], []]
@@ -62,20 +43,10 @@ export const trialBalance: Scenario = {
         floor: median(floor),
         ratio: median(ours) / median(floor),
         aim: `≤ ${AIM_MS} ms`,
-        met: median(ours) <= AIM_MS && rows[0]?.count === LINES,
+        met: median(ours) <= AIM_MS && rows[0]?.count === MILLION_LINES,
         runs: ROUNDS,
         note: `${rows[0]?.count} lines`,
       },
     ]
   },
-}
-
-/** Spread over the accounts and all days of the year. */
-function entry(ids: readonly string[], index: number): object {
-  const day = new Date(Date.UTC(2026, 0, 1 + (index % 365))).toISOString().slice(0, 10)
-  const lines = Array.from({ length: LINES_PER_ENTRY }, (_, n) => ({
-    accountId: ids[(index * 7 + n * 13) % ids.length],
-    [n % 2 === 0 ? 'debit' : 'credit']: `${(index % 900) + 1}.25`,
-  }))
-  return { transactionDate: day, status: 'posted', lines }
 }

@@ -12,6 +12,7 @@ import type { StorageAccess } from '../platform/storage/storage.ts'
 export const environments = ['development', 'test', 'production'] as const
 export const sslModes = ['disable', 'require', 'verify-full'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export const backupEngines = ['copy', 'pg_dump'] as const
 export const jwtAlgorithms = ['HS256', 'HS384', 'HS512'] as const
 
 export interface Configuration {
@@ -56,6 +57,9 @@ export interface Configuration {
   /** undefined: no backup is taken by itself. */
   readonly backupSchedule: BackupSchedule | undefined
   readonly backupsAtOnce: number
+  readonly backupEngine: (typeof backupEngines)[number]
+  /** Where pg_dump and pg_restore are; undefined: looked for. */
+  readonly pgProgramsFolder: string | undefined
   /** Each wave of a fleet migration begins with a backup of its tenants. */
   readonly backupsBeforeMigration: boolean
   /** A tenant without a restore that was compared for longer than this has an alert. */
@@ -150,6 +154,8 @@ export function readConfiguration(environment: Environment): Configuration {
     backupsBeforeMigration:
       reader.choice('BACKUP_BEFORE_MIGRATION', ['true', 'false'], mode === 'test' ? 'false' : 'true') ===
       'true',
+    backupEngine: reader.choice('BACKUP_ENGINE', backupEngines, 'copy'),
+    pgProgramsFolder: reader.text('PG_PROGRAMS_DIR'),
     backupsAtOnce: reader.integer('BACKUPS_AT_ONCE', 2, 1, 16),
     backupsProvenWithinDays: reader.integer('BACKUPS_PROVEN_WITHIN_DAYS', 30, 1, 3_660),
     migratesAtStart:

@@ -403,6 +403,8 @@ function createBackups(
     storages,
     schedule: configuration.backupSchedule,
     atOnce: configuration.backupsAtOnce,
+    engine: configuration.backupEngine,
+    pgProgramsFolder: configuration.pgProgramsFolder,
     provenWithinDays: configuration.backupsProvenWithinDays,
     log,
     atStep: options.atStep,

@@ -492,6 +492,22 @@ async function dropIndexes(
   return indexes
 }
 
+/** Leaves nothing of ours, for a dump that brings its schema with it. */
+export async function emptyDatabase(address: DatabaseAddress): Promise<void> {
+  const client = await openSession(address)
+  try {
+    const { rows } = await client.query<{ schema: string }>(
+      `SELECT quote_ident(nspname) AS schema FROM pg_namespace
+       WHERE nspname NOT IN ('pg_catalog', 'information_schema', 'public') AND nspname !~ '^pg_(toast|temp)'`,
+    )
+    if (rows.length > 0) {
+      await client.query(`DROP SCHEMA ${rows.map(({ schema }) => schema).join(', ')} CASCADE`)
+    }
+  } finally {
+    await client.end()
+  }
+}
+
 // ---- both ----------------------------------------------------------------------------------------------
 
 /** All rows of `source`, as they are at one moment, replace those of `target`, which has the same schema. */

@@ -7,6 +7,7 @@
 import {
   DatabaseLoad,
   DatabaseSnapshot,
+  emptyDatabase,
   Tally,
   type CopiedTable,
   type Proof,
@@ -16,6 +17,7 @@ import {
 } from '../../tenancy/copy.ts'
 import type { DatabaseAddress } from '../../tenancy/pools.ts'
 import { Channel } from './channel.ts'
+import { canReach, dumpOf, findPgPrograms, restoreDump, type PgPrograms } from './pg-dump.ts'
 import {
   ArchiveError,
   BLOCK_BYTES,
@@ -35,7 +37,8 @@ export interface ArchiveSubject {
 
 export interface Manifest extends ArchiveSubject {
   readonly archiveId: string
-  readonly engine: 'copy'
+  /** `copy`: rows of tables, into a database whose schema is there. `pg_dump`: one dump, schema and all. */
+  readonly engine: 'copy' | 'pg_dump'
   readonly serverVersion: number
   readonly takenAt: string
   readonly tables: readonly TableDescription[]
@@ -52,6 +55,8 @@ export interface ArchiveFigures {
 }
 
 const CHANNEL_BLOCKS = 4
+/** The only one of an archive that holds a dump. */
+const DUMP_PART = 0
 
 // ---- writing -------------------------------------------------------------------------------------------
 
@@ -60,7 +65,8 @@ export interface WritingOptions {
   readonly key: ArchiveKey
   /** Asked at the same moment, and to be asked again of what was restored. */
   readonly proofs?: readonly Proof[]
-  readonly connections?: number
+  /** With these it is a dump. */
+  readonly dump?: { readonly programs: PgPrograms; readonly address: DatabaseAddress }
 }
 
 export class ArchiveWriter {
@@ -73,12 +79,12 @@ export class ArchiveWriter {
   constructor(snapshot: DatabaseSnapshot, options: WritingOptions) {
     this.#snapshot = snapshot
     this.#options = options
-    this.#parts = snapshot.parts()
+    this.#parts = options.dump ? [] : snapshot.parts()
     if (this.#parts.length >= MANIFEST_PART) throw new RangeError('More tables than an archive can hold')
     this.manifest = {
       ...options.subject,
       archiveId: options.key.archiveId,
-      engine: 'copy',
+      engine: options.dump ? 'pg_dump' : 'copy',
       serverVersion: snapshot.serverVersion,
       takenAt: snapshot.takenAt,
       tables: snapshot.tables,
@@ -100,6 +106,24 @@ export class ArchiveWriter {
 
   async *#blocks(): AsyncGenerator<Block> {
     yield manifestBlock(this.manifest)
+    const { dump } = this.#options
+    const tables = dump ? yield* this.#dumped(dump) : yield* this.#rows()
+    const proofs = []
+    for (const { name, text } of this.#options.proofs ?? [])
+      proofs.push({ name, answer: await this.#snapshot.row(text) })
+    this.#figures = { tables, proofs }
+    yield manifestBlock(this.#figures)
+  }
+
+  /** Counted beside it, at the same moment. */
+  async *#dumped(dump: NonNullable<WritingOptions['dump']>): AsyncGenerator<Block, CopiedTable[]> {
+    for await (const bytes of inBlocks(dumpOf(dump.programs, dump.address, this.#snapshot.id))) {
+      yield { part: DUMP_PART, isLastOfPart: false, bytes }
+    }
+    return this.#snapshot.figures()
+  }
+
+  async *#rows(): AsyncGenerator<Block, CopiedTable[]> {
     const tally = new Tally(this.#snapshot.tables)
     const channel = new Channel<Block>(CHANNEL_BLOCKS)
     const reading = Promise.all(this.#parts.map((_, index) => this.#readPart(index, tally, channel))).then(
@@ -112,32 +136,37 @@ export class ArchiveWriter {
       channel.fail(new Error('Nobody reads the archive any more'))
       await reading
     }
-    const proofs = []
-    for (const { name, text } of this.#options.proofs ?? [])
-      proofs.push({ name, answer: await this.#snapshot.row(text) })
-    this.#figures = { tables: tally.copied(), proofs }
-    yield manifestBlock(this.#figures)
+    return tally.copied()
   }
 
   async #readPart(index: number, tally: Tally, channel: Channel<Block>): Promise<void> {
     const part = this.#parts[index] as TablePart
     const sum = tally.begin(part)
     await this.#snapshot.read(part, async (rows) => {
-      let gathered: Buffer[] = []
-      let gatheredBytes = 0
-      for await (const chunk of rows as AsyncIterable<Buffer>) {
-        sum.update(chunk)
-        if (gatheredBytes + chunk.length > BLOCK_BYTES) {
-          await channel.push({ part: index, isLastOfPart: false, bytes: Buffer.concat(gathered) })
-          gathered = []
-          gatheredBytes = 0
-        }
-        gathered.push(chunk)
-        gatheredBytes += chunk.length
+      let held: Buffer = Buffer.alloc(0)
+      for await (const bytes of inBlocks(rows as AsyncIterable<Buffer>)) {
+        sum.update(bytes)
+        if (held.length > 0) await channel.push({ part: index, isLastOfPart: false, bytes: held })
+        held = bytes
       }
-      await channel.push({ part: index, isLastOfPart: true, bytes: Buffer.concat(gathered) })
+      await channel.push({ part: index, isLastOfPart: true, bytes: held })
     })
   }
+}
+
+async function* inBlocks(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let gathered: Buffer[] = []
+  let gatheredBytes = 0
+  for await (const chunk of chunks) {
+    if (gatheredBytes + chunk.length > BLOCK_BYTES) {
+      yield Buffer.concat(gathered)
+      gathered = []
+      gatheredBytes = 0
+    }
+    gathered.push(chunk)
+    gatheredBytes += chunk.length
+  }
+  if (gatheredBytes > 0) yield Buffer.concat(gathered)
 }
 
 function manifestBlock(content: object): Block {
@@ -175,7 +204,7 @@ export class OpenArchive {
     const { archiveId, sealedKey } = reader.preamble
     let manifest: Manifest | undefined
     const nameOf = (part: number): string =>
-      part === MANIFEST_PART ? 'manifest' : (manifest?.parts[part]?.table ?? 'rows')
+      part === MANIFEST_PART ? 'manifest' : (manifest?.parts[part]?.table ?? manifest?.engine ?? 'rows')
     const blocks = reader.blocks(await keyOf(archiveId, sealedKey), nameOf)
     const first = await blocks.next()
     if (first.done || first.value.part !== MANIFEST_PART) throw new ArchiveError('The archive does not begin with its manifest') // prettier-ignore
@@ -188,8 +217,44 @@ export class OpenArchive {
     return this.#read(() => Promise.resolve())
   }
 
-  /** Replaces all rows of a database of the same schema version. What was loaded equals what was counted. */
-  async loadInto(address: DatabaseAddress, signal?: AbortSignal): Promise<ArchiveFigures> {
+  /** Its schema comes with it; one of rows needs a database of the same schema version. */
+  get bringsSchema(): boolean {
+    return this.manifest.engine === 'pg_dump'
+  }
+
+  /**
+   * Replaces all rows of a database of the same schema version; what was loaded equals what was counted. A dump
+   * replaces the schema too, and is to be compared afterwards. `programsFolder`: where pg_restore is.
+   */
+  async loadInto(
+    address: DatabaseAddress,
+    { signal, programsFolder }: { signal?: AbortSignal; programsFolder?: string | undefined } = {},
+  ): Promise<ArchiveFigures> {
+    return this.bringsSchema
+      ? this.#restoreInto(address, programsFolder)
+      : this.#loadRowsInto(address, signal)
+  }
+
+  async #restoreInto(address: DatabaseAddress, programsFolder: string | undefined): Promise<ArchiveFigures> {
+    const programs = findPgPrograms(this.manifest.serverVersion, programsFolder)
+    if (!programs || !canReach(address)) throw new Error('There is no pg_restore for this archive here')
+    await emptyDatabase(address)
+    const channel = new Channel<Buffer>(CHANNEL_BLOCKS)
+    const restoring = restoreDump(programs, address, channel)
+    restoring.catch((error: unknown) => channel.fail(error))
+    try {
+      const figures = await this.#read((_part, bytes) => channel.push(bytes))
+      channel.close()
+      await restoring
+      return figures
+    } catch (error) {
+      channel.fail(error)
+      await restoring.catch(() => {})
+      throw error
+    }
+  }
+
+  async #loadRowsInto(address: DatabaseAddress, signal: AbortSignal | undefined): Promise<ArchiveFigures> {
     const load = await DatabaseLoad.begin(address, this.#parts, this.manifest.connections)
     const channels = new Map<number, Channel<Buffer>>()
     const writing: Promise<void>[] = []
@@ -223,11 +288,16 @@ export class OpenArchive {
   async #read(take: TakeRows): Promise<ArchiveFigures> {
     const tally = new Tally(this.manifest.tables)
     const sums = this.#parts.map((part) => tally.begin(part))
+    const isDump = this.bringsSchema
     const ended = new Set<number>()
     let figures: ArchiveFigures | undefined
     for await (const { part, bytes, isLastOfPart } of this.#blocks) {
       if (part === MANIFEST_PART) {
         figures = JSON.parse(bytes.toString('utf8')) as ArchiveFigures
+        continue
+      }
+      if (isDump && part === DUMP_PART && !figures) {
+        await take(part, bytes, isLastOfPart)
         continue
       }
       const sum = sums[part]
@@ -237,7 +307,7 @@ export class OpenArchive {
       await take(part, bytes, isLastOfPart)
     }
     if (!figures || ended.size < sums.length) throw new ArchiveError('The archive lacks rows or its figures')
-    checkCounted(figures.tables, tally)
+    if (!isDump) checkCounted(figures.tables, tally)
     return figures
   }
 }

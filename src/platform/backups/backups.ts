@@ -13,6 +13,7 @@ import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import { Lanes } from '../../tenancy/lanes.ts'
 import { newId } from '../../tenancy/new-id.ts'
+import type { DatabaseAddress } from '../../tenancy/pools.ts'
 import type { PlatformBackup } from '../../tenancy/schema/platform.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
 import { openAlert, resolveAlert } from '../alerts/alerts.ts'
@@ -21,6 +22,7 @@ import type { DatabaseServers } from '../servers/registry.ts'
 import type { Storages } from '../storage/storages.ts'
 import { ArchiveWriter, OpenArchive } from './archive.ts'
 import type { backupReasons } from './contract.ts'
+import { canReach, findPgPrograms, type PgPrograms } from './pg-dump.ts'
 import { expiredBackups, type KeptBackup } from './rules/retention.ts'
 import { nextBackupAt, type BackupSchedule } from './rules/schedule.ts'
 import { ArchiveError, newArchiveKey, openArchiveKey } from './sealed-blocks.ts'
@@ -51,6 +53,9 @@ export interface BackupPorts {
   /** undefined: nothing is backed up by itself, and nothing is missed. */
   readonly schedule: BackupSchedule | undefined
   readonly atOnce: number
+  /** `pg_dump` where its programs are found and new enough. */
+  readonly engine: 'copy' | 'pg_dump'
+  readonly pgProgramsFolder: string | undefined
   readonly provenWithinDays: number
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
@@ -186,7 +191,7 @@ export class Backups {
         await this.#step('verification', () => this.#verify(backupId))
       })
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = reasonOf(error)
       this.#ports.log('error', `Backup ${backupId} failed and is undone: ${reason}`)
       await this.#step('compensation', () => this.#undo(backupId, reason))
       throw error
@@ -213,9 +218,11 @@ export class Backups {
     const tenant = await this.#tenant(backup.tenant_id)
     const server = await servers.get(tenant.server_id)
     const key = newArchiveKey(secrets, backupId)
-    const snapshot = await DatabaseSnapshot.open(server.migratorAddress(tenant.database_name ?? ''))
+    const address = server.migratorAddress(tenant.database_name ?? '')
+    const snapshot = await DatabaseSnapshot.open(address)
     try {
       const schemaVersion = await schemaVersionOf(snapshot)
+      const programs = this.#pgPrograms(snapshot.serverVersion, address)
       const writer = new ArchiveWriter(snapshot, {
         subject: {
           tenantId: backup.tenant_id,
@@ -225,6 +232,7 @@ export class Backups {
         },
         key,
         proofs: [ledgerProof],
+        ...(programs ? { dump: { programs, address } } : {}),
       })
       const databaseBytes = snapshot.tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
       const storage = await storages.get(backup.storage_url)
@@ -237,6 +245,7 @@ export class Backups {
           platformSql
             .updateTable('platform.backup')
             .set({
+              engine: writer.manifest.engine,
               sealed_key: key.sealed,
               size_bytes: written.sizeBytes,
               database_bytes: databaseBytes,
@@ -251,6 +260,15 @@ export class Backups {
     } finally {
       await snapshot.close()
     }
+  }
+
+  /** undefined: rows are copied, because that is what is set, or because no pg_dump here can do it. */
+  #pgPrograms(serverVersion: number, address: DatabaseAddress): PgPrograms | undefined {
+    const { engine, pgProgramsFolder, log } = this.#ports
+    if (engine === 'copy') return undefined
+    const programs = canReach(address) ? findPgPrograms(serverVersion, pgProgramsFolder) : undefined
+    if (!programs) log('warn', 'No pg_dump here is new enough for the server: the backup copies rows instead')
+    return programs
   }
 
   /** Tests stop the process between two pieces, too. */
@@ -483,6 +501,13 @@ const ENDED_WITHOUT_SUCCESS = new Set(['ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEM
 
 export function operationIdOf(backupId: string): string {
   return `${BACK_UP_TENANT}:${backupId}`
+}
+
+/** A step that was given up tells all its tries; the last one says enough. */
+function reasonOf(error: unknown): string {
+  const { errors } = error as { errors?: readonly unknown[] }
+  const last = errors?.at(-1) ?? error
+  return last instanceof Error ? last.message : String(last)
 }
 
 async function schemaVersionOf(snapshot: DatabaseSnapshot): Promise<string> {

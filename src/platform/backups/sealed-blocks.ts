@@ -134,6 +134,12 @@ export interface Preamble {
   readonly binding: Buffer
 }
 
+interface OpenedBlock {
+  readonly block: Omit<Block, 'bytes'>
+  readonly compressed: Buffer
+  readonly where: string
+}
+
 export class BlockReader {
   readonly preamble: Preamble
   readonly #bytes: ByteReader
@@ -154,18 +160,20 @@ export class BlockReader {
 
   /** Every block in order, each authenticated before it is given out. `nameOf`: what a part is called. */
   async *blocks(key: ArchiveKey, nameOf: (part: number) => string): AsyncGenerator<Block> {
-    yield* ahead(this.#opened(key, nameOf), async ({ block, compressed, where }) => {
+    const opened = this.#opened(key, nameOf)
+    const whole = async ({ block, compressed, where }: OpenedBlock): Promise<Block> => {
       const bytes = await decompress(compressed, { maxOutputLength: BLOCK_BYTES }).catch((error: unknown) => {
         throw new ArchiveError(`${where} cannot be decompressed`, { cause: error })
       })
       return { ...block, bytes }
-    })
+    }
+    // The first says what the parts are called: nothing behind it is looked at before it is known.
+    const first = await opened.next()
+    if (!first.done) yield await whole(first.value)
+    yield* ahead(opened, whole)
   }
 
-  async *#opened(
-    key: ArchiveKey,
-    nameOf: (part: number) => string,
-  ): AsyncGenerator<{ block: Omit<Block, 'bytes'>; compressed: Buffer; where: string }> {
+  async *#opened(key: ArchiveKey, nameOf: (part: number) => string): AsyncGenerator<OpenedBlock> {
     for (let number = 0; ; number++) {
       const offset = this.#bytes.offset
       const header = await this.#bytes.take(HEADER_BYTES)
