@@ -279,11 +279,17 @@ export class DatabaseServer {
     })
   }
 
-  /** Opens the door of one database to one role, and to no other. */
+  /**
+   * Opens the door of one database to one role, and to no other: whoever died behind CREATE DATABASE has left it
+   * open to every tenant's role.
+   */
   async grantConnect(database: string, role: string): Promise<void> {
     const roles = [role, ...(this.#pooler ? [this.#pooler.user] : [])].map(identifier).join(', ')
+    const name = identifier(database)
     await this.withAdmin((client) =>
-      client.query(`GRANT CONNECT ON DATABASE ${identifier(database)} TO ${roles}`),
+      client.query(
+        `REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${roles}`,
+      ),
     )
   }
 
@@ -296,8 +302,11 @@ export class DatabaseServer {
     const client = await this.#connections.acquire('admin', () => Promise.resolve(this.admin))
     let isBroken = true
     try {
-      await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
+      // Not awaited: it travels with the first statement of the work.
+      const limited = client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
+      limited.catch(() => {})
       const result = await work(client)
+      await limited
       isBroken = false
       return result
     } catch (error) {

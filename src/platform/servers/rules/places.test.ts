@@ -17,7 +17,6 @@ describe('a server takes nobody', () => {
   test.each([
     ['draining', { state: 'draining' }, 'Server a is being drained and takes no tenants'],
     ['marked full', { state: 'full' }, 'Server a is marked full'],
-    ['away', { isReachable: false }, 'Server a does not answer'],
     ['at its limit', { tenants: 10 }, 'Server a is full: 10 of 10 databases'],
     ['over its limit', { tenants: 12 }, 'Server a is full: 12 of 10 databases'],
   ] as const)('that is %s', (_name, change, reason) => {
@@ -32,6 +31,19 @@ describe('a server takes nobody', () => {
   ] as const)('control: one that %s does', (_name, change) => {
     expect(whyNot(place(change))).toBeUndefined()
     expect(emptiest([place(change)])?.id).toBe('a')
+  })
+})
+
+describe('a server that did not answer', () => {
+  const away = place({ id: 'away', name: 'away', isReachable: false })
+
+  test('is passed over, however empty, where another answers', () => {
+    expect(whyNot(away)).toBe('Server away does not answer')
+    expect(emptiest([away, place({ id: 'here', tenants: 9 })])?.id).toBe('here')
+  })
+
+  test('is taken where none does: the look is some seconds old', () => {
+    expect(emptiest([away, place({ tenants: 10 })])?.id).toBe('away')
   })
 })
 

@@ -23,9 +23,15 @@ export function whyNot({ name, state, isReachable, databaseLimit, tenants }: Pla
 
 /**
  * The shared server with the smallest share of its room taken. Servers without a limit count as roomy as the
- * roomiest with one. The first of equals, so that the answer is always the same.
+ * roomiest with one. The first of equals, so that the answer is always the same. One that did not answer when
+ * it was last looked at is taken only where none did: a look is some seconds old, and making a tenant is tried
+ * again and undone where it fails.
  */
 export function emptiest(places: readonly Place[]): Place | undefined {
+  return emptiestOf(places) ?? emptiestOf(places.map((place) => ({ ...place, isReachable: null })))
+}
+
+function emptiestOf(places: readonly Place[]): Place | undefined {
   const open = places.filter((place) => place.kind === 'shared' && whyNot(place) === undefined)
   const roomiest = Math.max(1, ...open.map(({ databaseLimit }) => databaseLimit ?? 1))
   const taken = ({ tenants, databaseLimit }: Place): number => tenants / (databaseLimit ?? roomiest)

@@ -183,11 +183,9 @@ export const arabic: Texts = {
     showTenant: 'عرض العميل',
   },
   steps: {
-    database: 'قاعدة البيانات وصلاحياتها',
+    database: 'قاعدة البيانات وصلاحياتها ومخططها',
     password: 'كلمة مرور المدير',
-    schema: 'مخطط البيانات',
-    company: 'الشركة ودليل حساباتها',
-    administrator: 'المدير الأول',
+    company: 'الشركة ودليل حساباتها ومديرها الأول',
     activation: 'التفعيل',
     clearing: 'إزالة ما تبقى',
     compensation: 'التراجع عمّا تم',

@@ -183,11 +183,9 @@ export const english = {
     showTenant: 'Show the tenant',
   },
   steps: {
-    database: 'Database and role',
+    database: 'Database, role and schema',
     password: 'Password of the admin',
-    schema: 'Schema',
-    company: 'Company with its chart of accounts',
-    administrator: 'First admin',
+    company: 'Company with its chart of accounts, first admin',
     activation: 'Activation',
     clearing: 'Clearing what was left',
     compensation: 'Undoing what was done',
