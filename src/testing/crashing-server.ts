@@ -1,22 +1,33 @@
 /**
- * A server that dies or fails at one step of provisioning, for tests. CRASH_AT=`<step>:<before|after>` sends
- * itself SIGKILL there; FAIL_AT=`<step>,<step>` throws in these steps, however often they are tried.
+ * A server that dies or fails at one step of provisioning the tenant OF_TENANT, for tests; what it takes over of
+ * others goes on as anywhere. CRASH_AT=`<step>:<before|after>` sends itself SIGKILL there; FAIL_AT=`<step>,<step>`
+ * throws in these steps, however often they are tried.
  */
 import { readConfiguration } from '../server/configuration.ts'
-import { startProduct } from '../server/product.ts'
+import { startProduct, SYSTEM, type Product } from '../server/product.ts'
+import { platformSql } from '../tenancy/handles.ts'
 
-const { CRASH_AT: crashAt, FAIL_AT: failAt } = process.env
+const { CRASH_AT: crashAt, FAIL_AT: failAt, OF_TENANT: ofTenant } = process.env
 
 const failing = failAt?.split(',') ?? []
-const product = await startProduct(readConfiguration(process.env), {
+let product: Product | undefined
+
+async function isMeant(tenantId: string): Promise<boolean> {
+  const byId = platformSql.selectFrom('platform.tenant').select('tenant_code').where('id', '=', tenantId)
+  const tenant = await product?.gate.readPlatform(SYSTEM, (tx) => tx.row(byId))
+  return tenant?.tenant_code === ofTenant
+}
+
+product = await startProduct(readConfiguration(process.env), {
   log: (level, message) => process.stderr.write(`${level} ${message}\n`),
   compensationAttempts: 2,
   tendEveryMs: 500,
-  atStep: (step, moment) => {
+  atStep: async (step, moment, tenantId) => {
+    if (!(await isMeant(tenantId))) return
     if (`${step}:${moment}` === crashAt) process.kill(process.pid, 'SIGKILL')
     if (failing.includes(step)) throw new Error(`test: step ${step} fails`)
   },
 })
 await product.ensureFirstOperator()
 process.stderr.write(`Listening on port ${await product.listen()}\n`)
-process.once('SIGINT', () => void product.stop().then(() => process.exit(0)))
+process.once('SIGINT', () => void product?.stop().then(() => process.exit(0)))

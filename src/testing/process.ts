@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 export const ERP = join(ROOT, 'bin', 'erp')
+/** The same as bin/erp uses: tests start dozens of processes. */
+const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node')
 const READY_TIMEOUT_MS = 60_000
 
 export interface RunningProcess {
@@ -44,7 +46,11 @@ export function spawnProcess(
   arguments_: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): RunningProcess {
-  const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] }
+  const inherited = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
+  }
   const child = spawn(file, arguments_, {
     env: { ...inherited, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -123,7 +129,11 @@ export async function runErp(
   environment: Readonly<Record<string, string>>,
   timeoutMs = 50_000,
 ): Promise<Finished> {
-  const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] }
+  const inherited = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
+  }
   const child = spawn(ERP, arguments_, {
     env: { ...inherited, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -59,14 +59,16 @@ function platform(readyDatabases = 0): Record<string, string> {
   }
 }
 
+type Body = ReturnType<typeof tenantBody>
+
 function startCrashing(
   environment: Record<string, string>,
+  { tenantCode }: Body,
   how: Record<string, string>,
 ): Promise<ServerProcess> {
-  return whenReady(spawnTestProgram('crashing-server.ts', [], { ...environment, ...how }))
+  const meant = { ...environment, ...how, OF_TENANT: tenantCode }
+  return whenReady(spawnTestProgram('crashing-server.ts', [], meant))
 }
-
-type Body = ReturnType<typeof tenantBody>
 
 /** Asks a server that is about to die; how it ended for the caller. */
 async function create(server: ServerProcess, body: Body): Promise<number | 'cut off'> {
@@ -77,28 +79,6 @@ async function create(server: ServerProcess, body: Body): Promise<number | 'cut 
   )
 }
 
-/**
- * Runs a server that dies at a moment of making this tenant. A server also takes over what others left behind and
- * may die of that before it was asked: then another one is asked.
- */
-async function cutOff(
-  environment: Record<string, string>,
-  how: Record<string, string>,
-  body: Body,
-  witness: ServerProcess,
-): Promise<void> {
-  for (let attempt = 1; attempt <= 5; attempt++) {
-    const crashing = await startCrashing(environment, how).catch(() => undefined)
-    if (!crashing) continue
-    const outcome = await create(crashing, body).catch(() => 'died before it was asked' as const)
-    await crashing.exited
-    if (outcome === 'cut off' && (await statusOf(witness, body.tenantCode))) return
-    expect(outcome).toMatch(/^(cut off|died before it was asked)$/)
-  }
-  throw new Error('No server died at that moment')
-}
-
-/** Of the failed ones of this name. */
 async function provisionAgain(server: ServerProcess, body: Body): Promise<number> {
   const operator = await signInAsOperator(new Client(server.url))
   const query = { search: body.tenantCode, status: 'failed' } as const
@@ -179,9 +159,13 @@ describe('at a step', () => {
     { timeout: 90_000 },
     async (moment) => {
       const body = tenantBody({ tenantCode: `K_${moment.replace(':', '_')}` })
-      await cutOff(environment, { CRASH_AT: moment }, body, healthy)
-      // Control: it was cut off on the way, so that there was something to finish.
-      expect((await statusOf(healthy, body.tenantCode))?.status).toMatch(/^(provisioning|active)$/)
+      const crashing = await startCrashing(environment, body, { CRASH_AT: moment })
+      expect(await create(crashing, body)).toBe('cut off')
+      await crashing.exited
+      // Control: it was cut off before it was done, so that there is something to finish.
+      expect((await statusOf(healthy, body.tenantCode))?.status).toMatch(
+        moment === 'activation:after' ? /^active$/ : /^(provisioning|active)$/,
+      )
       await eventually(
         async () => expect((await statusOf(healthy, body.tenantCode))?.status).toBe('active'),
         30_000,
@@ -195,7 +179,8 @@ describe('at a step', () => {
     { timeout: 90_000 },
     async (moment) => {
       const body = tenantBody({ tenantCode: `C_${moment.replace(':', '_')}` })
-      await cutOff(environment, { CRASH_AT: moment, FAIL_AT: 'company' }, body, healthy)
+      const crashing = await startCrashing(environment, body, { CRASH_AT: moment, FAIL_AT: 'company' })
+      expect(await create(crashing, body)).toBe('cut off')
       // The failure may not have been written down yet when it died: then the step is tried again, and works.
       const ends = moment === 'compensation:after' ? /^failed$/ : /^(failed|active)$/
       await eventually(
@@ -213,8 +198,8 @@ describe('at a step', () => {
     'failing %s: the tenant is undone, its name is free again',
     { timeout: 90_000 },
     async (step) => {
-      const failing = await startCrashing(environment, { FAIL_AT: step })
       const body = tenantBody({ tenantCode: `F_${step}` })
+      const failing = await startCrashing(environment, body, { FAIL_AT: step })
       expect(await create(failing, body)).toBe(503)
       expect(await statusOf(failing, body.tenantCode)).toEqual({
         status: 'failed',
@@ -236,8 +221,8 @@ describe('at a step', () => {
     'failing, and not to be undone: it is failed, its remains are known, and tried again it works',
     { timeout: 90_000 },
     async () => {
-      const failing = await startCrashing(environment, { FAIL_AT: 'company,compensation' })
       const body = tenantBody({ tenantCode: 'G_surrender' })
+      const failing = await startCrashing(environment, body, { FAIL_AT: 'company,compensation' })
       expect(await create(failing, body)).toBe(503)
       const status = await statusOf(failing, body.tenantCode)
       expect(status).toEqual({ status: 'failed', reason: expect.stringMatching(/company fails.*undoing it failed too/s) }) // prettier-ignore
@@ -281,8 +266,8 @@ describe('killed, and nobody there', () => {
     { timeout: 90_000 },
     async () => {
       const environment = newPlatform()
-      const crashing = await startCrashing(environment, { CRASH_AT: 'company:after' })
       const body = tenantBody()
+      const crashing = await startCrashing(environment, body, { CRASH_AT: 'company:after' })
       expect(await create(crashing, body)).toBe('cut off')
       await crashing.exited
       await sleep(7_000) // longer than it takes to look for the dead
@@ -331,8 +316,8 @@ describe('killed, and nobody there', () => {
     'before its work had even begun: a running process begins it in its turn',
     { timeout: 60_000 },
     async () => {
-      const server = await startCrashing(newPlatform(), {})
       const body = tenantBody()
+      const server = await startCrashing(newPlatform(), body, {})
       await writeDown(body, [...platforms].at(-1) ?? '')
       await eventually(
         async () => expect((await statusOf(server, body.tenantCode))?.status).toBe('active'),

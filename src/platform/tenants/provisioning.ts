@@ -43,7 +43,8 @@ export interface ProvisioningPorts {
   readonly addressOf: (subdomain: string) => string
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
-  readonly atStep?: ((step: string, moment: 'before' | 'after') => void | Promise<void>) | undefined
+  readonly atStep?:
+    ((step: string, moment: 'before' | 'after', tenantId: string) => void | Promise<void>) | undefined
   /** Tests do not wait for minutes. */
   readonly compensationAttempts?: number | undefined
 }
@@ -104,30 +105,31 @@ export class Provisioning {
 
   async #provision(tenantId: string, attempt: number): Promise<void> {
     try {
-      if (attempt > 1) await this.#step('clearing', () => this.#clear(tenantId))
+      if (attempt > 1) await this.#step(tenantId, 'clearing', () => this.#clear(tenantId))
       // Hashing takes a third of a second of one core: it goes on beside the copying of the database. Both have
       // ended before anything is undone: what is still at work would leave something behind.
       const both = await Promise.allSettled([
-        this.#step('database', () => this.#giveDatabase(tenantId)),
-        this.#step('password', () => this.#hashPassword(tenantId)),
+        this.#step(tenantId, 'database', () => this.#giveDatabase(tenantId)),
+        this.#step(tenantId, 'password', () => this.#hashPassword(tenantId)),
       ])
       for (const outcome of both) if (outcome.status === 'rejected') throw outcome.reason
-      await this.#step('company', () => this.#openCompany(tenantId))
-      await this.#step('activation', () => this.#activate(tenantId))
+      await this.#step(tenantId, 'company', () => this.#openCompany(tenantId))
+      await this.#step(tenantId, 'activation', () => this.#activate(tenantId))
     } catch (error) {
       const reason = messageOf(error)
       this.#ports.log('error', `Provisioning of tenant ${tenantId} failed and is undone: ${reason}`)
       try {
-        await this.#step('compensation', () => this.#undo(tenantId, reason))
+        await this.#step(tenantId, 'compensation', () => this.#undo(tenantId, reason))
       } catch (undoing) {
         const both = `${reason}; undoing it failed too: ${messageOf(undoing)}`
-        await this.#step('surrender', () => this.#giveUp(tenantId, attempt, both))
+        await this.#step(tenantId, 'surrender', () => this.#giveUp(tenantId, attempt, both))
       }
       throw error
     }
   }
 
   async #step(
+    tenantId: string,
     name: Step | 'clearing' | 'compensation' | 'surrender',
     work: () => Promise<void>,
   ): Promise<void> {
@@ -137,9 +139,9 @@ export class Provisioning {
         : { maxAttempts: STEP_ATTEMPTS, backoffRate: 3 }
     await DBOS.runStep(
       async () => {
-        await this.#ports.atStep?.(name, 'before')
+        await this.#ports.atStep?.(name, 'before', tenantId)
         await work()
-        await this.#ports.atStep?.(name, 'after')
+        await this.#ports.atStep?.(name, 'after', tenantId)
       },
       { name, retriesAllowed: true, intervalSeconds: 0.2, ...retries },
     )
