@@ -1,6 +1,6 @@
 /**
- * A server that dies or fails at one step of provisioning the tenant OF_TENANT, for tests; what it takes over of
- * others goes on as anywhere. CRASH_AT=`<step>:<before|after>` sends itself SIGKILL there; FAIL_AT=`<step>,<step>`
+ * A server that dies or fails at one step of a workflow, for tests; with OF_TENANT at that tenant's provisioning
+ * alone, while what it takes over of others goes on as anywhere. CRASH_AT=`<step>:<before|after>` sends itself SIGKILL there; FAIL_AT=`<step>,<step>`
  * throws in these steps, however often they are tried.
  */
 import { readConfiguration } from '../server/configuration.ts'
@@ -12,7 +12,8 @@ const { CRASH_AT: crashAt, FAIL_AT: failAt, OF_TENANT: ofTenant } = process.env
 const failing = failAt?.split(',') ?? []
 let product: Product | undefined
 
-async function isMeant(tenantId: string): Promise<boolean> {
+async function isMeant(tenantId: string | undefined): Promise<boolean> {
+  if (ofTenant === undefined || tenantId === undefined) return true
   const byId = platformSql.selectFrom('platform.tenant').select('tenant_code').where('id', '=', tenantId)
   const tenant = await product?.gate.readPlatform(SYSTEM, (tx) => tx.row(byId))
   return tenant?.tenant_code === ofTenant

@@ -44,7 +44,7 @@ export interface ProvisioningPorts {
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
   readonly atStep?:
-    ((step: string, moment: 'before' | 'after', tenantId: string) => void | Promise<void>) | undefined
+    ((step: string, moment: 'before' | 'after', tenantId?: string) => void | Promise<void>) | undefined
   /** Tests do not wait for minutes. */
   readonly compensationAttempts?: number | undefined
 }
