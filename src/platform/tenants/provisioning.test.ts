@@ -287,8 +287,8 @@ describe('killed, and nobody there', () => {
     await withClient({ ...addressOf(postgres.adminUrl, false), database }, (client) =>
       client.query(
         `INSERT INTO platform.tenant (tenant_code, company_name, subdomain, plan_id, status, country, currency, chart_template,
-           admin_name, admin_email, server_id)
-         SELECT $1, $2, $3, p.id, 'provisioning', 'US', 'USD', 'us', $4, $5, s.id FROM platform.plan p, platform.server s
+           admin_name, admin_email, server_id, updated_at)
+         SELECT $1, $2, $3, p.id, 'provisioning', 'US', 'USD', 'us', $4, $5, s.id, now() - interval '1 minute' FROM platform.plan p, platform.server s
          WHERE p.code = 'trial'`,
         [body.tenantCode, body.companyName, body.subdomain, body.adminName, body.adminEmail],
       ),

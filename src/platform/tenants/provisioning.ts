@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac } from 'node:crypto'
 import { DBOS } from '@dbos-inc/dbos-sdk'
-import type { Selectable } from 'kysely'
+import { sql, type Selectable } from 'kysely'
 import { dateOf } from '../../kernel/calendar.ts'
 import { newId } from '../../tenancy/new-id.ts'
 import { createAdministrator, createCompany, type ChartTemplateCode } from '../../erp/onboarding.ts'
@@ -24,6 +24,8 @@ import type { DatabaseServers } from '../servers/registry.ts'
 export const provisioningSteps = ['database', 'password', 'company', 'activation'] as const
 type Step = (typeof provisioningSteps)[number]
 
+/** Whoever has just written a tenant down is about to begin its workflow. */
+const FORGOTTEN_AFTER = '5 seconds'
 export const PROVISION_TENANT = 'provision-tenant'
 const SET_PASSWORD_LINK_HOURS = 72
 const STEP_ATTEMPTS = 3
@@ -81,6 +83,7 @@ export class Provisioning {
           .selectFrom('platform.tenant')
           .select(['id', 'provisioning_attempt'])
           .where('status', '=', 'provisioning')
+          .where('updated_at', '<', sql<string>`now() - ${FORGOTTEN_AFTER}::interval`)
           .orderBy('created_at')
           .limit(FORGOTTEN_MAXIMUM),
       ),
