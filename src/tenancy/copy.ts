@@ -194,7 +194,7 @@ async function momentOf(client: pg.Client): Promise<Moment> {
   return { ...moment, tables, sequences: await sequencesOf(client) }
 }
 
-async function tablesOf(client: pg.Client): Promise<TableDescription[]> {
+export async function tablesOf(client: pg.Client): Promise<TableDescription[]> {
   await refuseWhatCannotBeCopied(client)
   const { rows } = await client.query<TableDescription>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS table, columns, shape,
@@ -222,7 +222,7 @@ async function refuseWhatCannotBeCopied(client: pg.Client): Promise<void> {
   }
 }
 
-async function sequencesOf(client: pg.Client): Promise<SequenceState[]> {
+export async function sequencesOf(client: pg.Client): Promise<SequenceState[]> {
   const { rows } = await client.query<{ sequence: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS sequence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'S' AND ${OURS} ORDER BY 1`,
@@ -414,19 +414,29 @@ async function strip(client: pg.Client, tables: ReadonlyMap<string, TableDescrip
   })
 }
 
-function checkSameTables(wanted: readonly TableDescription[], there: readonly TableDescription[]): void {
+export function checkSameTables(
+  wanted: readonly TableDescription[],
+  there: readonly TableDescription[],
+): void {
   const differences = differencesOfTables(wanted, there)
   if (differences.length > 0) {
     throw new Error(`The database to load is of another shape: ${differences.slice(0, 5).join('; ')}`)
   }
 }
 
-async function dropForeignKeys(client: pg.Client): Promise<Stripped['foreignKeys']> {
+/** `tables`: only keys from or to one of these. */
+export async function dropForeignKeys(
+  client: pg.Client,
+  tables: readonly string[] | null = null,
+): Promise<Stripped['foreignKeys']> {
   const { rows } = await client.query<{ table: string; name: string; definition: string; isValid: boolean }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS table, quote_ident(conname) AS name,
        pg_get_constraintdef(k.oid) AS definition, convalidated AS "isValid"
      FROM pg_constraint k JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE contype = 'f' AND conparentid = 0 AND ${OURS} ORDER BY 1, 2`,
+     WHERE contype = 'f' AND conparentid = 0 AND ${OURS}
+       AND ($1::text[] IS NULL OR format('%I.%I', n.nspname, c.relname) = ANY ($1)
+         OR confrelid = ANY (SELECT to_regclass(t) FROM unnest($1) t)) ORDER BY 1, 2`,
+    [tables],
   )
   for (const { table, name } of rows) await client.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`)
   return rows.map(({ table, name, definition, isValid }) => ({
@@ -439,11 +449,17 @@ async function dropForeignKeys(client: pg.Client): Promise<Stripped['foreignKeys
 
 const ENABLE = { O: 'ENABLE', R: 'ENABLE REPLICA', A: 'ENABLE ALWAYS' } as const
 
-async function disableTriggers(client: pg.Client): Promise<string[]> {
+/** Of these tables, else of all; returns what puts them back. */
+export async function disableTriggers(
+  client: pg.Client,
+  tables: readonly string[] | null = null,
+): Promise<string[]> {
   const { rows } = await client.query<{ table: string; name: string; enabled: keyof typeof ENABLE }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS table, quote_ident(tgname) AS name, tgenabled AS enabled
      FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE NOT tgisinternal AND tgparentid = 0 AND tgenabled <> 'D' AND ${OURS} ORDER BY 1, 2`,
+     WHERE NOT tgisinternal AND tgparentid = 0 AND tgenabled <> 'D' AND ${OURS}
+       AND ($1::text[] IS NULL OR format('%I.%I', n.nspname, c.relname) = ANY ($1)) ORDER BY 1, 2`,
+    [tables],
   )
   for (const table of new Set(rows.map(({ table }) => table)))
     await client.query(`ALTER TABLE ${table} DISABLE TRIGGER USER`)
@@ -698,17 +714,17 @@ function told({ sequence, lastValue, isCalled }: SequenceState): string {
 
 // ---- connections ---------------------------------------------------------------------------------------
 
-async function openSession(address: DatabaseAddress): Promise<pg.Client> {
+export async function openSession(address: DatabaseAddress): Promise<pg.Client> {
   const client = await connect(address, CONNECT_TIMEOUT_MS, { isPipelined: false })
   await client.query(PLAIN_SESSION)
   return client
 }
 
-async function endAll(clients: readonly pg.Client[]): Promise<void> {
+export async function endAll(clients: readonly pg.Client[]): Promise<void> {
   await Promise.all(clients.map((client) => client.end().catch(() => {})))
 }
 
-async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
+export async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
   await client.query('BEGIN')
   try {
     const result = await work()
