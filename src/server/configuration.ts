@@ -64,6 +64,12 @@ export interface Configuration {
   readonly backupsBeforeMigration: boolean
   /** A tenant without a restore that was compared for longer than this has an alert. */
   readonly backupsProvenWithinDays: number
+  /** How long a request waits while its tenant's writes are held or its database changes its place. */
+  readonly holdWaitMs: number
+  /** The longest that a tenant's writes are held; work that needs longer is given up. */
+  readonly holdMaximumMs: number
+  /** How long the old database of a moved tenant is kept. */
+  readonly movedDatabaseDays: number
   /** Whether a start brings tenants that are behind up to date by itself. */
   readonly migratesAtStart: boolean
   /** Tenants migrated at once, over all servers. */
@@ -158,6 +164,9 @@ export function readConfiguration(environment: Environment): Configuration {
     pgProgramsFolder: reader.text('PG_PROGRAMS_DIR'),
     backupsAtOnce: reader.integer('BACKUPS_AT_ONCE', 2, 1, 16),
     backupsProvenWithinDays: reader.integer('BACKUPS_PROVEN_WITHIN_DAYS', 30, 1, 3_660),
+    holdWaitMs: reader.integer('HOLD_WAIT_MS', 10_000, 100, 60_000),
+    holdMaximumMs: 1_000 * reader.integer('HOLD_MAXIMUM_SECONDS', 60, 5, 3_600),
+    movedDatabaseDays: reader.integer('MOVED_DATABASE_DAYS', 7, 0, 365),
     migratesAtStart:
       reader.choice('MIGRATE_AT_START', ['true', 'false'], mode === 'production' ? 'false' : 'true') ===
       'true',

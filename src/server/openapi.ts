@@ -16,6 +16,7 @@ export async function openApiDocument(version: string): Promise<object> {
       tenants: nothing,
       fleet: { migrations: nothing, reports: nothing, rehearsals: nothing },
       servers: nothing,
+      moving: nothing,
       workflows: nothing,
       backups: nothing,
       identity: nothing,

@@ -28,6 +28,7 @@ import type { FleetServices } from '../platform/fleet/operations.ts'
 import { Rehearsals } from '../platform/fleet/rehearsal.ts'
 import { SchemaReports } from '../platform/fleet/schema-report.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
+import { Moving } from '../platform/moves/moving.ts'
 import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
@@ -89,6 +90,7 @@ export interface Product {
   readonly provisioning: Provisioning
   readonly housekeeping: Housekeeping
   readonly backups: Backups
+  readonly moving: Moving
   readonly workflows: Workflows
   readonly tokens: Tokens
   readonly routes: readonly Route[]
@@ -246,6 +248,17 @@ async function assemble(parts: Parts): Promise<Product> {
   const backups = createBackups(parts, { gate, servers }, metrics)
   const fleet = createFleet(parts, { gate, servers, databases, backups })
   const passwords = new DatabasePasswords({ gate, servers, secrets, log })
+  const moving = new Moving({
+    gate,
+    databases,
+    servers,
+    secrets,
+    holdMaximumMs: configuration.holdMaximumMs,
+    keepDays: configuration.movedDatabaseDays,
+    log,
+    atStep: parts.options.atStep,
+    compensationAttempts: parts.options.compensationAttempts,
+  })
   const health = new ServerHealthChecks({ gate, servers, log })
   health.measure(metrics)
   const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
@@ -289,6 +302,7 @@ async function assemble(parts: Parts): Promise<Product> {
     },
     fleet,
     servers: { servers, databases, health, secrets, isProduction },
+    moving,
     workflows,
     backups,
     identity,
@@ -314,6 +328,7 @@ async function assemble(parts: Parts): Promise<Product> {
       provisioning.tendForgotten(),
       housekeeping.tend(),
       backups.tend(),
+      moving.tend(),
     ]).catch((error: unknown) => log('error', `Looking after the tenants failed: ${String(error)}`))
   }
   void tend()
@@ -371,6 +386,7 @@ async function assemble(parts: Parts): Promise<Product> {
     provisioning,
     housekeeping,
     backups,
+    moving,
     workflows,
     tokens,
     routes,
@@ -524,6 +540,7 @@ function createGate(
     platformAddress,
     usePreparedStatements: configuration.poolerUrl === undefined,
     visits,
+    holdWaitMs: configuration.holdWaitMs,
   })
   metrics.gauge('erp_tenants_active', 'Active tenants', () =>
     gate.readPlatform(SYSTEM, async (tx) => {

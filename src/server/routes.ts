@@ -8,6 +8,8 @@ import { alertRoutes } from '../platform/alerts/alerts.ts'
 import type { Backups } from '../platform/backups/backups.ts'
 import { backupRoutes } from '../platform/backups/operations.ts'
 import { mailRoutes, type MailPorts } from '../platform/mails/operations.ts'
+import { moveRoutes } from '../platform/moves/operations.ts'
+import type { Moving } from '../platform/moves/moving.ts'
 import { operationRoutes } from '../platform/operations/operations.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import { planRoutes } from '../platform/plans/operations.ts'
@@ -20,6 +22,7 @@ export interface RouteServices {
   readonly tenants: TenantPorts
   readonly fleet: FleetServices
   readonly servers: ServerPorts
+  readonly moving: Moving
   readonly workflows: Workflows
   readonly backups: Backups
   readonly identity: IdentityPorts
@@ -37,6 +40,7 @@ export function allRoutes(services: RouteServices): Route[] {
     ...operationRoutes(services.workflows, [fleetOperation]),
     ...serverRoutes(services.servers),
     ...mailRoutes(services.mails),
+    ...moveRoutes(services.moving),
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]

@@ -59,8 +59,10 @@ export function testEnvironment(overrides: Record<string, string> = {}): Record<
 export async function startTestProduct(
   overrides: Partial<Configuration> = {},
   options: ProductOptions = {},
+  /** Given to `startProcess` too, there is another process of the same platform. */
+  environment: Record<string, string> = testEnvironment(),
 ): Promise<TestProduct> {
-  const configuration = { ...readConfiguration(testEnvironment()), ...overrides }
+  const configuration = { ...readConfiguration(environment), ...overrides }
   const product = await startProduct(configuration, options)
   await product.ensureFirstOperator()
   const port = await product.listen()

@@ -7,6 +7,7 @@ import { platformSql, type PlatformRead } from '../../tenancy/handles.ts'
 import { BACK_UP_TENANT, backupSteps } from '../backups/backups.ts'
 import { REHEARSE_MIGRATION, rehearsalSteps } from '../fleet/rehearsal.ts'
 import { CHANGE_PASSWORDS, changePasswordSteps } from '../tenants/passwords.ts'
+import { MOVE_TENANT, moveSteps } from '../moves/moving.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
 import { getOperation, listOperations, type OperationState } from './contract.ts'
 
@@ -21,6 +22,7 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   [BACK_UP_TENANT]: backupSteps,
   [REHEARSE_MIGRATION]: rehearsalSteps,
   [CHANGE_PASSWORDS]: changePasswordSteps,
+  [MOVE_TENANT]: moveSteps,
 }
 
 export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {

@@ -25,6 +25,7 @@ import {
   type ServerChanges,
 } from './contract.ts'
 import type { ServerHealthChecks } from './health.ts'
+import { TENANTS } from './placement.ts'
 import { sealedConnection, SERVERS_MAXIMUM, type DatabaseServers, type ServerConnection } from './registry.ts'
 
 export interface ServerPorts {
@@ -296,16 +297,24 @@ async function remove(ports: ServerPorts, door: PlatformDoor, id: string): Promi
 
 async function refuseWhileUsed(tx: PlatformRead, id: string): Promise<void> {
   const row = await tx.row(
-    sql<{ tenants: number }>`SELECT count(*)::int AS tenants FROM platform.tenant
-      WHERE server_id = ${id} AND (database_name IS NOT NULL OR status = 'provisioning')`.compile(
+    sql<{ tenants: number; moving: number; kept: number }>`SELECT
+        (SELECT count(*)::int FROM platform.tenant
+           WHERE server_id = ${id} AND (database_name IS NOT NULL OR status = 'provisioning')) AS tenants,
+        (SELECT count(*)::int FROM platform.tenant_move WHERE ${id} IN (from_server_id, to_server_id)
+           AND (status = 'running' OR (status = 'failed' AND cleared_at IS NULL))) AS moving,
+        (SELECT count(*)::int FROM platform.tenant_move
+           WHERE from_server_id = ${id} AND kept_database IS NOT NULL AND dropped_at IS NULL) AS kept`.compile(
       platformSql,
     ),
   )
-  const tenants = row?.tenants ?? 0
-  if (tenants > 0) {
-    const message = `${tenants} tenant(s) live on this server; move them away first`
-    throw new Problem(problems.inUse, { message, details: { tenants } })
-  }
+  const { tenants = 0, moving = 0, kept = 0 } = row ?? {}
+  if (tenants + moving + kept === 0) return
+  const what = [
+    ...(tenants > 0 ? [`${tenants} tenant(s) live on this server; move them away first`] : []),
+    ...(moving > 0 ? [`${moving} move(s) from or to it are under way`] : []),
+    ...(kept > 0 ? [`${kept} old database(s) of moved tenants are kept here; drop them or wait`] : []),
+  ]
+  throw new Problem(problems.inUse, { message: what.join('; '), details: { tenants, moving, kept } })
 }
 
 // ---- reading -------------------------------------------------------------------------------------------
@@ -343,9 +352,7 @@ async function read(tx: PlatformRead, id: string): Promise<ServerData> {
 }
 
 const SELECT = sql`SELECT s.id, s.name, s.kind, s.state, s.host IS NULL AS "isConfigured", s.region, s.host, s.port,
-    s.ssl_mode AS "sslMode", s.database_limit AS "databaseLimit", (
-      SELECT count(*)::int FROM platform.tenant t
-      WHERE t.server_id = s.id AND t.status NOT IN ('failed', 'archived')) AS tenants,
+    s.ssl_mode AS "sslMode", s.database_limit AS "databaseLimit", ${TENANTS} AS tenants,
     s.is_reachable AS "isReachable", s.server_version AS version, s.database_count AS databases,
     s.connection_count AS connections, s.last_error AS "lastError", s.checked_at AS "checkedAt",
     s.created_at AS "createdAt", s.updated_at AS "updatedAt"

@@ -1,5 +1,5 @@
 /**
- * Which server a new tenant goes to: the one that was asked for, or the shared one with the smallest share
+ * Which server a tenant goes to, new or moved: the one that was asked for, or the shared one with the smallest share
  * of its room taken. Decided under a lock that is held until the tenant is written down, so that two that
  * come at once cannot both take the last place.
  */
@@ -8,6 +8,11 @@ import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { platformSql, type PlatformTx } from '../../tenancy/handles.ts'
 import { emptiest, whyNot, type Place } from './rules/places.ts'
 
+/** Those who live on server `s`, and those who are on their way there. */
+export const TENANTS = sql<number>`((SELECT count(*) FROM platform.tenant t
+    WHERE t.server_id = s.id AND t.status NOT IN ('failed', 'archived'))
+  + (SELECT count(*) FROM platform.tenant_move m
+    WHERE m.to_server_id = s.id AND m.status = 'running' AND m.switched_at IS NULL))::int`
 const PLACEMENT_LOCK = 7_241_860_004
 
 /** The id of the server; the transaction must write the tenant down on it. */
@@ -15,9 +20,7 @@ export async function choosePlace(tx: PlatformTx, requestedId: string | undefine
   await tx.rows(sql`SELECT pg_advisory_xact_lock(${PLACEMENT_LOCK})`.compile(platformSql))
   const places = await tx.rows(
     sql<Place>`SELECT s.id, s.name, s.kind, s.state, s.is_reachable AS "isReachable",
-        s.database_limit AS "databaseLimit", (
-          SELECT count(*)::int FROM platform.tenant t
-          WHERE t.server_id = s.id AND t.status NOT IN ('failed', 'archived')) AS tenants
+        s.database_limit AS "databaseLimit", ${TENANTS} AS tenants
       FROM platform.server s WHERE s.deleted_at IS NULL ORDER BY s.created_at, s.id`.compile(platformSql),
   )
   if (requestedId === undefined) {

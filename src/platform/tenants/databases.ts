@@ -193,11 +193,22 @@ export class TenantDatabases {
     const password = secrets.open(planned.sealed_runtime_password, role)
     // Side by side; both have ended before anything is undone.
     const made = await Promise.allSettled([
-      server.createRuntimeRole(role, password, CONNECTION_LIMIT),
+      this.makeRole(server, role, password),
       this.#clone(server, database, planned.server_id),
     ])
     for (const outcome of made) if (outcome.status === 'rejected') throw outcome.reason
     await server.grantConnect(database, role)
+  }
+
+  makeRole(server: DatabaseServer, role: string, password: string): Promise<void> {
+    return server.createRuntimeRole(role, password, CONNECTION_LIMIT)
+  }
+
+  /** An empty tenant's database that nobody but the migrator can enter, to copy a tenant into. Repeated, a new one. */
+  async makeBlank(serverId: string, database: string): Promise<void> {
+    const server = await this.#options.servers.get(serverId)
+    await server.drop(database)
+    await this.#clone(server, database, serverId)
   }
 
   async #clone(server: DatabaseServer, database: string, serverId: string): Promise<void> {
@@ -210,7 +221,7 @@ export class TenantDatabases {
    * Whether the database was made for this role: the grant is given before the database gets its tenant's
    * name. One that bears the name without it is somebody else's, and is neither entered nor dropped.
    */
-  async #isOf(server: DatabaseServer, role: string, database: string): Promise<boolean> {
+  async isOf(server: DatabaseServer, role: string, database: string): Promise<boolean> {
     return server.withAdmin(async (client) => {
       const { rowCount } = await client.query(
         `SELECT 1 FROM pg_database d, aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
@@ -281,7 +292,7 @@ export class TenantDatabases {
       if (!given.isReady) await this.build(given)
       await server.rename(given.database_name, database)
     }
-    if (!(await this.#isOf(server, given.runtime_role, database))) {
+    if (!(await this.isOf(server, given.runtime_role, database))) {
       throw new Error(`There is a database ${database} already, and it is none of this tenant's`)
     }
     void this.refill()
@@ -302,7 +313,7 @@ export class TenantDatabases {
     await gate.closeTenant(tenantId)
     await server.drop(claimed.database_name)
     const database = databaseNameOf(tenantCode)
-    if (await this.#isOf(server, claimed.runtime_role, database)) await server.drop(database)
+    if (await this.isOf(server, claimed.runtime_role, database)) await server.drop(database)
     await server.dropRole(claimed.runtime_role)
     await gate.writePlatform(this.#actor, (tx) => forget(tx, claimed.id))
   }

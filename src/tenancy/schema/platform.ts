@@ -305,6 +305,29 @@ export interface PlatformTenantActivity {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformTenantMove {
+  cleared_at: Timestamp | null
+  created_at: Generated<Timestamp>
+  dropped_at: Timestamp | null
+  error: string | null
+  from_server_id: string
+  held_milliseconds: number | null
+  id: Generated<string>
+  kept_database: string | null
+  kept_until: Timestamp | null
+  ledger_checksum: string | null
+  rows: Int8 | null
+  schema_version: string | null
+  status: string
+  switched_at: Timestamp | null
+  tables: number | null
+  tenant_id: string
+  to_server_id: string
+  undoes_id: string | null
+  updated_at: Generated<Timestamp>
+  written_since: string | null
+}
+
 export interface PlatformTenantVisit {
   created_at: Generated<Timestamp>
   due_at: Timestamp
@@ -332,5 +355,6 @@ export interface DB {
   'platform.server': PlatformServer
   'platform.tenant': PlatformTenant
   'platform.tenant_activity': PlatformTenantActivity
+  'platform.tenant_move': PlatformTenantMove
   'platform.tenant_visit': PlatformTenantVisit
 }
