@@ -107,10 +107,13 @@ export class DatabasePasswords {
     await gate.writePlatform(SYSTEM, async (tx) => {
       // The row is held while the server is told: a late repetition would bring an older password back.
       const row = await tx.row(
-        sql<{ sealed: string | null }>`SELECT sealed_next_runtime_password AS sealed FROM platform.tenant
-          WHERE id = ${tenantId} FOR UPDATE`.compile(platformSql),
+        sql<{ sealed: string | null; busyWith: string | null }>`SELECT busy_with AS "busyWith",
+            sealed_next_runtime_password AS sealed
+          FROM platform.tenant WHERE id = ${tenantId} FOR UPDATE`.compile(platformSql),
       )
       if (row?.sealed !== planned.sealed) return
+      // A tenant that is being moved has its role on two servers, and would lose its way with two passwords.
+      if (row.busyWith !== null) throw new Error(`Other work has the tenant (${row.busyWith})`)
       const { role, sealed } = planned
       const changedAt = await server.changeRuntimePassword(role, secrets.open(sealed, role))
       await tx.run(
