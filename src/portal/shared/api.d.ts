@@ -672,6 +672,75 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/tenants/{id}/moves': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Moves of a tenant, newest first */
+    get: operations['listMoves']
+    put?: never
+    /** Move a tenant's database to another server while its users work on */
+    post: operations['moveTenant']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/moves/{moveId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One move */
+    get: operations['getMove']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/moves/{moveId}/undo': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Move back, with all that was written since; quick while the old database is kept */
+    post: operations['undoMove']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/moves/{moveId}/copy': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Drop the old database of a move before its time, e.g. to free a server */
+    delete: operations['dropKeptCopy']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/login': {
     parameters: {
       query?: never
@@ -5278,6 +5347,482 @@ export interface operations {
                 text: string
                 html: string
               } | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listMoves: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              moves: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                fromServerId: string
+                fromServerName: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                toServerId: string
+                toServerName: string
+                /** @description The move that this one takes back */
+                undoesId: string | null
+                /** @enum {unknown} */
+                status: 'running' | 'done' | 'failed' | 'undone'
+                error: string | null
+                /** @description For GET /platform/operations/{id} */
+                operationId: string
+                /** @description Compared before the switch, rows and checksums alike */
+                tables: number | null
+                rows: number | null
+                ledgerChecksum: string | null
+                /** @description How long writes waited */
+                heldMilliseconds: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                switchedAt: string | null
+                /** @description The old database is kept until then; null: it is gone */
+                keptUntil: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  moveTenant: {
+    parameters: {
+      query?: never
+      header?: {
+        'Idempotency-Key'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          serverId: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              fromServerId: string
+              fromServerName: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              toServerId: string
+              toServerName: string
+              /** @description The move that this one takes back */
+              undoesId: string | null
+              /** @enum {unknown} */
+              status: 'running' | 'done' | 'failed' | 'undone'
+              error: string | null
+              /** @description For GET /platform/operations/{id} */
+              operationId: string
+              /** @description Compared before the switch, rows and checksums alike */
+              tables: number | null
+              rows: number | null
+              ledgerChecksum: string | null
+              /** @description How long writes waited */
+              heldMilliseconds: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              switchedAt: string | null
+              /** @description The old database is kept until then; null: it is gone */
+              keptUntil: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getMove: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+        /** @description UUID, version 7 */
+        moveId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              fromServerId: string
+              fromServerName: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              toServerId: string
+              toServerName: string
+              /** @description The move that this one takes back */
+              undoesId: string | null
+              /** @enum {unknown} */
+              status: 'running' | 'done' | 'failed' | 'undone'
+              error: string | null
+              /** @description For GET /platform/operations/{id} */
+              operationId: string
+              /** @description Compared before the switch, rows and checksums alike */
+              tables: number | null
+              rows: number | null
+              ledgerChecksum: string | null
+              /** @description How long writes waited */
+              heldMilliseconds: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              switchedAt: string | null
+              /** @description The old database is kept until then; null: it is gone */
+              keptUntil: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  undoMove: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+        /** @description UUID, version 7 */
+        moveId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              fromServerId: string
+              fromServerName: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              toServerId: string
+              toServerName: string
+              /** @description The move that this one takes back */
+              undoesId: string | null
+              /** @enum {unknown} */
+              status: 'running' | 'done' | 'failed' | 'undone'
+              error: string | null
+              /** @description For GET /platform/operations/{id} */
+              operationId: string
+              /** @description Compared before the switch, rows and checksums alike */
+              tables: number | null
+              rows: number | null
+              ledgerChecksum: string | null
+              /** @description How long writes waited */
+              heldMilliseconds: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              switchedAt: string | null
+              /** @description The old database is kept until then; null: it is gone */
+              keptUntil: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  dropKeptCopy: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+        /** @description UUID, version 7 */
+        moveId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              fromServerId: string
+              fromServerName: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              toServerId: string
+              toServerName: string
+              /** @description The move that this one takes back */
+              undoesId: string | null
+              /** @enum {unknown} */
+              status: 'running' | 'done' | 'failed' | 'undone'
+              error: string | null
+              /** @description For GET /platform/operations/{id} */
+              operationId: string
+              /** @description Compared before the switch, rows and checksums alike */
+              tables: number | null
+              rows: number | null
+              ledgerChecksum: string | null
+              /** @description How long writes waited */
+              heldMilliseconds: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              switchedAt: string | null
+              /** @description The old database is kept until then; null: it is gone */
+              keptUntil: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
             }
             message?: string
           }
