@@ -1,14 +1,12 @@
 import { createReadStream } from 'node:fs'
-import { Problem, problems } from '../kernel/problem.ts'
 import { OpenArchive, type ArchiveFigures, type Manifest } from '../platform/backups/archive.ts'
 import { createBackup, deleteBackup, getBackup, listBackups } from '../platform/backups/contract.ts'
 import { ArchiveError, openArchiveKey } from '../platform/backups/sealed-blocks.ts'
 import { readConfiguration } from '../server/configuration.ts'
-import type { Product } from '../server/product.ts'
 import { Secrets } from '../tenancy/secrets.ts'
 import { callPlatform } from './caller.ts'
 import { command } from './command.ts'
-import { withProduct } from './program.ts'
+import { tenantId, withProduct } from './program.ts'
 
 const READ_BYTES = 1_048_576
 const LINES_MAXIMUM = 1_000
@@ -97,12 +95,6 @@ async function openFile(path: string): Promise<OpenArchive> {
   return OpenArchive.open(createReadStream(path, { highWaterMark: READ_BYTES }), (archiveId, sealedKey) =>
     openArchiveKey(secrets, archiveId, sealedKey),
   )
-}
-
-async function tenantId(product: Product, code: string): Promise<string> {
-  const tenant = await product.directory.find({ code, host: '' })
-  if (!tenant) throw new Problem(problems.notFound, { message: `There is no tenant ${code}` })
-  return tenant.location.tenantId
 }
 
 export const commands = [list, create, verify, remove]

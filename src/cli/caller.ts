@@ -11,14 +11,14 @@ import type { Product } from '../server/product.ts'
 const LOOK_EVERY_MS = 250
 
 /** Waits for a long operation, however it ends; a failed one is told and makes the exit code 1. */
-export async function finished(product: Product, operationId: string): Promise<void> {
+export async function finished(product: Product, operationId: string): Promise<boolean> {
   for (;;) {
     const { status, error } = await callPlatform(product, getOperation, { params: { id: operationId } })
-    if (status === 'done') return
+    if (status === 'done') return true
     if (status !== 'running' && status !== 'queued') {
       process.stderr.write(`${error ?? status}\n`)
       process.exitCode = 1
-      return
+      return false
     }
     await sleep(LOOK_EVERY_MS)
   }

@@ -45,6 +45,13 @@ export async function findTenant(product: Product, code: string): Promise<Tenant
   return tenant.location
 }
 
+/** Whatever its state. */
+export async function tenantId(product: Product, code: string): Promise<string> {
+  const tenant = await product.directory.find({ code, host: '' })
+  if (!tenant) throw new Problem(problems.notFound, { message: `There is no tenant ${code}` })
+  return tenant.location.tenantId
+}
+
 export interface CompanyChoice {
   readonly id: string
   readonly code: string

@@ -12,10 +12,9 @@ import {
   TenantBody,
   type CreatedTenant,
 } from '../platform/tenants/contract.ts'
-import type { Product } from '../server/product.ts'
 import { callPlatform, finished } from './caller.ts'
 import { command, UsageError } from './command.ts'
-import { withProduct } from './program.ts'
+import { tenantId, withProduct } from './program.ts'
 import { serverNamed } from './servers.ts'
 
 const text = { type: 'string' } as const
@@ -146,10 +145,4 @@ function printMade({ tenant, setPasswordUrl }: Static<typeof CreatedTenant>): vo
 
 function printState({ tenantCode, status }: { tenantCode: string; status: string }): void {
   process.stdout.write(`${tenantCode}\t${status}\n`)
-}
-
-async function tenantId(product: Product, code: string): Promise<string> {
-  const tenant = await product.directory.find({ code, host: '' })
-  if (!tenant) throw new Problem(problems.notFound, { message: `There is no tenant ${code}` })
-  return tenant.location.tenantId
 }

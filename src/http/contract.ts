@@ -37,6 +37,8 @@ export interface Operation {
   /** Answers with an ETag (the row's `updatedAt`), and honours If-Match on updates. */
   readonly versioned?: boolean
   readonly bodyLimitBytes?: number
+  /** Answers with a file instead of the envelope. */
+  readonly isDownload?: boolean
 }
 
 export function operation<const Shape extends Operation>(shape: Shape): Shape {
@@ -53,6 +55,17 @@ export interface InputOf<O extends Operation> {
 }
 
 export type DataOf<O extends Operation> = Static<O['data']>
+
+/** An answer that is a file: streamed, never held whole. */
+export interface Download {
+  readonly stream: AsyncIterable<Uint8Array>
+  readonly fileName: string
+  readonly contentType: string
+  readonly sizeBytes: number
+}
+
+/** What an operation with `isDownload` gives as its data. */
+export const File = Type.Unsafe<Download>({ type: 'string', format: 'binary' })
 
 // ---- words shared by all contracts ---------------------------------------------------------------------
 

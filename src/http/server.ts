@@ -3,6 +3,7 @@
  * should have to think of: request ids, validation, finding the tenant, authentication, permission, the
  * envelope, failures, logs and metrics.
  */
+import { Readable } from 'node:stream'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
@@ -13,7 +14,7 @@ import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import type { Gate, TenantLocation } from '../tenancy/gate.ts'
 import { newId } from '../tenancy/new-id.ts'
 import { CommandRunner, type Command } from './commands.ts'
-import type { Operation } from './contract.ts'
+import type { Download, Operation } from './contract.ts'
 import { etagOf } from './etag.ts'
 import { idempotencyClaim } from './idempotency.ts'
 import { answerFailure, failureSchema } from './failures.ts'
@@ -115,7 +116,11 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
     ...(query ? { querystring: query } : {}),
     ...(body ? { body } : {}),
     ...headersOf(operation),
-    response: { '2xx': envelope(data), '4xx': { $ref: 'Failure#' }, '5xx': { $ref: 'Failure#' } },
+    response: {
+      '2xx': operation.isDownload ? file(data) : envelope(data),
+      '4xx': { $ref: 'Failure#' },
+      '5xx': { $ref: 'Failure#' },
+    },
     operationId: name,
     summary,
     tags: [tag],
@@ -183,7 +188,18 @@ async function serve(
   const { status, data, message } = await runner.run(command)
   if (operation.versioned) void reply.header('etag', etagOf(data as { updatedAt: string }))
   void reply.code(status)
+  if (operation.isDownload) return sendFile(reply, data as Download)
   return message === undefined ? { success: true, data } : { success: true, data, message }
+}
+
+/** A stream that breaks off cuts the connection: the announced length tells the caller that it lacks something. */
+function sendFile(reply: FastifyReply, download: Download): FastifyReply {
+  return reply
+    .type(download.contentType)
+    .header('content-length', download.sizeBytes)
+    .header('content-disposition', `attachment; filename="${download.fileName.replace(/[^\w.-]/g, '_')}"`)
+    .header('cache-control', 'no-store')
+    .send(Readable.from(download.stream))
 }
 
 async function findTenant(request: FastifyRequest, ports: HttpPorts): Promise<TenantEntry> {
@@ -238,6 +254,10 @@ function envelope(data: object): object {
     properties: { success: { type: 'boolean' }, data, message: { type: 'string' } },
     required: ['success', 'data'],
   }
+}
+
+function file(data: object): object {
+  return { content: { 'application/octet-stream': { schema: data } } }
 }
 
 // ---- for all requests ----------------------------------------------------------------------------------

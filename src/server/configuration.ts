@@ -86,6 +86,15 @@ export interface Configuration {
   readonly allowsPrivateMailHosts: boolean
   readonly mailFirstPauseMs: number
   readonly mailAttemptsMaximum: number
+  /** Side databases, and databases that a restore replaced. */
+  readonly restoreKeptDays: number
+  /** Each tenant's backup is restored and proven once in so many days. */
+  readonly drillEveryDays: number
+  readonly exportKeptDays: number
+  /** How long an archived tenant must be kept before it may be deleted. */
+  readonly archiveRetentionDays: number
+  /** A trial that was suspended so long ago is archived. */
+  readonly trialArchiveAfterDays: number
 }
 
 export class ConfigurationError extends Error {
@@ -181,6 +190,11 @@ export function readConfiguration(environment: Environment): Configuration {
       'true',
     mailFirstPauseMs: reader.integer('MAIL_FIRST_PAUSE_MS', 30_000, 10, 3_600_000),
     mailAttemptsMaximum: reader.integer('MAIL_ATTEMPTS_MAXIMUM', 12, 1, 100),
+    restoreKeptDays: reader.integer('RESTORE_KEPT_DAYS', 7, 1, 365),
+    drillEveryDays: reader.integer('DRILL_EVERY_DAYS', 30, 1, 365),
+    exportKeptDays: reader.integer('EXPORT_KEPT_DAYS', 7, 1, 365),
+    archiveRetentionDays: reader.integer('ARCHIVE_RETENTION_DAYS', 90, 0, 3_650),
+    trialArchiveAfterDays: reader.integer('TRIAL_ARCHIVE_AFTER_DAYS', 30, 1, 3_650),
   }
   checkSecretKey(configuration, reader)
   checkDatabaseAddresses(configuration, reader)

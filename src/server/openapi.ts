@@ -21,6 +21,9 @@ export async function openApiDocument(version: string): Promise<object> {
       backups: nothing,
       identity: nothing,
       mails: nothing,
+      restores: nothing,
+      exports: nothing,
+      closing: nothing,
     }),
     {
       gate: {} as never,

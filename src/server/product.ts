@@ -47,6 +47,7 @@ import { ConnectionPools, type DatabaseAddress } from '../tenancy/pools.ts'
 import { Secrets } from '../tenancy/secrets.ts'
 import { tenantAddress } from './addresses.ts'
 import type { Configuration } from './configuration.ts'
+import { assembleRecovery, type Recovery } from './recovery.ts'
 import { allRoutes, tenantPermissions } from './routes.ts'
 import { mountTokenEndpoints } from './token-endpoints.ts'
 
@@ -96,6 +97,7 @@ export interface Product {
   readonly routes: readonly Route[]
   readonly fleet: FleetServices
   readonly mails: Mails
+  readonly recovery: Recovery
   /** Makes the first operator if there is none; a generated password comes back this one time, to be shown. */
   ensureFirstOperator(): Promise<string | undefined>
   /** Starts answering; resolves to the port. */
@@ -245,7 +247,9 @@ async function assemble(parts: Parts): Promise<Product> {
     atStep: parts.options.atStep,
     compensationAttempts: parts.options.compensationAttempts,
   })
-  const backups = createBackups(parts, { gate, servers }, metrics)
+  const storages = new Storages(configuration.backupUrl, configuration.backupAccess)
+  stops.push(() => storages.close())
+  const backups = createBackups(parts, { gate, servers, storages }, metrics)
   const fleet = createFleet(parts, { gate, servers, databases, backups })
   const passwords = new DatabasePasswords({ gate, servers, secrets, log })
   const moving = new Moving({
@@ -288,6 +292,22 @@ async function assemble(parts: Parts): Promise<Product> {
       (await mails.platform.purge(tx, before, PURGE_BATCH)),
     log,
   })
+  const endSessions = (tenantId: string, reason: string): Promise<void> =>
+    endTenantSessions({ gate, directory, users }, tenantId, reason)
+  const recovery = assembleRecovery({
+    configuration,
+    gate,
+    servers,
+    secrets,
+    backups,
+    storages,
+    locate: async (tenantId) => (await directory.byId(tenantId))?.location,
+    endSessions,
+    metrics,
+    productVersion: VERSION,
+    log,
+    atStep: parts.options.atStep,
+  })
   const routes = allRoutes({
     operators,
     announceOperatorSessionEnd: (sessionId) =>
@@ -298,7 +318,7 @@ async function assemble(parts: Parts): Promise<Product> {
       passwords,
       secrets,
       addressOf: addressOfTenant,
-      endSessions: (tenantId, reason) => endTenantSessions({ gate, directory, users }, tenantId, reason),
+      endSessions,
     },
     fleet,
     servers: { servers, databases, health, secrets, isProduction },
@@ -307,6 +327,9 @@ async function assemble(parts: Parts): Promise<Product> {
     backups,
     identity,
     mails: { outbox: mails.platform, showsContent: !isProduction },
+    restores: recovery.restores,
+    exports: recovery.exports,
+    closing: recovery.closing,
   })
 
   await databases.ensureTemplates()
@@ -344,6 +367,13 @@ async function assemble(parts: Parts): Promise<Product> {
   })
   health.start()
   stops.push(() => health.stop())
+  await recovery.startForgotten()
+  const lookingAfter = setInterval(
+    () => void recovery.lookAfter(),
+    parts.options.tendEveryMs ?? TEND_EVERY_MS,
+  )
+  lookingAfter.unref()
+  stops.push(async () => clearInterval(lookingAfter))
 
   const noted = async (found: ReturnType<typeof directory.byId>): Promise<Awaited<typeof found>> => {
     const tenant = await found
@@ -390,6 +420,7 @@ async function assemble(parts: Parts): Promise<Product> {
     workflows,
     tokens,
     routes,
+    recovery,
     fleet,
     mails,
     ensureFirstOperator: () =>
@@ -400,12 +431,10 @@ async function assemble(parts: Parts): Promise<Product> {
 }
 
 function createBackups(
-  { configuration, secrets, log, stops, options }: Parts,
-  { gate, servers }: Pick<Product, 'gate' | 'servers'>,
+  { configuration, secrets, log, options }: Parts,
+  { gate, servers, storages }: Pick<Product, 'gate' | 'servers'> & { storages: Storages },
   metrics: Metrics,
 ): Backups {
-  const storages = new Storages(configuration.backupUrl, configuration.backupAccess)
-  stops.push(() => storages.close())
   for (const { name, help, query } of backupFigures) {
     metrics.gauge(name, help, async () => {
       const row = await gate.readPlatform(SYSTEM, (tx) => tx.row(query.compile(platformSql)))

@@ -14,6 +14,10 @@ import { operationRoutes } from '../platform/operations/operations.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import { planRoutes } from '../platform/plans/operations.ts'
 import { serverRoutes, type ServerPorts } from '../platform/servers/operations.ts'
+import { closingRoutes, type ClosingRoutesPorts } from '../platform/closing/operations.ts'
+import { exportRoutes, type ExportPorts } from '../platform/exports/operations.ts'
+import { ownExportOperations } from '../platform/exports/contract.ts'
+import { restoreRoutes, type RestorePorts } from '../platform/restores/operations.ts'
 import { tenantRoutes, type TenantPorts } from '../platform/tenants/operations.ts'
 
 export interface RouteServices {
@@ -27,6 +31,9 @@ export interface RouteServices {
   readonly backups: Backups
   readonly identity: IdentityPorts
   readonly mails: MailPorts
+  readonly restores: RestorePorts
+  readonly exports: ExportPorts
+  readonly closing: ClosingRoutesPorts
 }
 
 export function allRoutes(services: RouteServices): Route[] {
@@ -41,6 +48,9 @@ export function allRoutes(services: RouteServices): Route[] {
     ...serverRoutes(services.servers),
     ...mailRoutes(services.mails),
     ...moveRoutes(services.moving),
+    ...restoreRoutes(services.restores),
+    ...exportRoutes(services.exports),
+    ...closingRoutes(services.closing),
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]
@@ -48,5 +58,7 @@ export function allRoutes(services: RouteServices): Route[] {
 
 /** What a tenant's roles can be given. */
 export const tenantPermissions: ReadonlySet<string> = new Set(
-  erpRoutes.map(({ operation }) => operation.permission).filter((permission) => permission.includes(':')),
+  [...erpRoutes.map(({ operation }) => operation), ...ownExportOperations]
+    .map(({ permission }) => permission)
+    .filter((permission) => permission.includes(':')),
 )

@@ -157,6 +157,27 @@ export class DatabaseSnapshot {
     return tally.copied()
   }
 
+  /** What a COPY … TO STDOUT of one's own writes. */
+  async *copyOut(statement: string): AsyncGenerator<Buffer, void, void> {
+    // A generator cannot wait within `run`: it takes the lane for as long as it is read.
+    let giveBack = (): void => {}
+    const client = await new Promise<pg.Client>((resolve, reject) => {
+      this.#lanes
+        .run((taken) => {
+          resolve(taken)
+          return new Promise<void>((over) => (giveBack = over))
+        })
+        .catch(reject)
+    })
+    const rows = client.query(copyTo(statement, { highWaterMark: 4 * CHUNK_BYTES }))
+    try {
+      for await (const chunk of rows) yield chunk as Buffer
+    } finally {
+      if (!rows.readableEnded) await client.end().catch(() => {})
+      giveBack()
+    }
+  }
+
   /** The one row of a query, as text. */
   async row(text: string): Promise<string> {
     return this.#lanes.run(async (client) => {

@@ -11,6 +11,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { RUNTIME_GROUP_ROLE } from './databases.ts'
 import { connect, type DatabaseAddress } from './pools.ts'
 import { literal } from './sql-text.ts'
 import { statementsOf } from './sql-statements.ts'
@@ -110,6 +111,13 @@ export function fingerprint(set: MigrationSet): string {
   const hash = createHash('sha256')
   for (const { name, up, down } of migrationsOf(set)) hash.update(`${name}\n${up}\n${down}\n`)
   return hash.digest('hex').slice(0, 12)
+}
+
+/** The schema as one SQL script that psql runs on an empty database, for those who take their data elsewhere. */
+export function schemaScript(set: MigrationSet): string {
+  const role = `DO $$ BEGIN CREATE ROLE ${RUNTIME_GROUP_ROLE} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;`
+  const parts = migrationsOf(set).map(({ name, up }) => `-- ${name}\n${up}\n`)
+  return ['BEGIN;', role, ...parts, 'COMMIT;', ''].join('\n')
 }
 
 export interface LandedMigration {

@@ -8,6 +8,16 @@ import { BACK_UP_TENANT, backupSteps } from '../backups/backups.ts'
 import { REHEARSE_MIGRATION, rehearsalSteps } from '../fleet/rehearsal.ts'
 import { CHANGE_PASSWORDS, changePasswordSteps } from '../tenants/passwords.ts'
 import { MOVE_TENANT, moveSteps } from '../moves/moving.ts'
+import { ARCHIVE_TENANT, archiveSteps, DELETE_TENANT, deleteSteps } from '../closing/closing.ts'
+import { EXPORT_TENANT, exportSteps } from '../exports/exporting.ts'
+import {
+  RESTORE_TENANT,
+  restoreSteps,
+  SWAP_RESTORE,
+  swapSteps,
+  UNDO_RESTORE,
+  undoSteps,
+} from '../restores/restoring.ts'
 import { PROVISION_TENANT, provisioningSteps } from '../tenants/provisioning.ts'
 import { getOperation, listOperations, type OperationState } from './contract.ts'
 
@@ -23,7 +33,24 @@ const STEPS: Readonly<Record<string, readonly string[]>> = {
   [REHEARSE_MIGRATION]: rehearsalSteps,
   [CHANGE_PASSWORDS]: changePasswordSteps,
   [MOVE_TENANT]: moveSteps,
+  [`${RESTORE_TENANT}:side`]: restoreSteps.side,
+  [`${RESTORE_TENANT}:swap`]: restoreSteps.swap,
+  [`${RESTORE_TENANT}:clone`]: restoreSteps.clone,
+  [`${RESTORE_TENANT}:drill`]: restoreSteps.drill,
+  [SWAP_RESTORE]: swapSteps,
+  [UNDO_RESTORE]: undoSteps,
+  [EXPORT_TENANT]: exportSteps,
+  [ARCHIVE_TENANT]: archiveSteps,
+  [DELETE_TENANT]: deleteSteps,
 }
+
+/** An operation's id begins with its kind; where a kind has several ways, with the way behind it. */
+function stepsOf(id: string, kind: string): readonly string[] {
+  return STEPS[id.split(':').slice(0, 2).join(':')] ?? STEPS[kind] ?? []
+}
+
+/** What the library itself notes, e.g. that another workflow was waited for. */
+const OF_LIBRARY = /^DBOS\./
 
 export function operationRoutes(workflows: Workflows, viewers: readonly OperationViewer[]): Route[] {
   return [
@@ -90,12 +117,14 @@ async function look(
     if (view) return view
   }
   const state = await workflows.state(id)
-  return state && viewOf(state)
+  return state && viewOf(id, state)
 }
 
-function viewOf(state: NonNullable<Awaited<ReturnType<Workflows['state']>>>): OperationView {
-  const planned = STEPS[state.kind] ?? []
-  const extra = state.finishedSteps.map(({ name }) => name).filter((name) => !planned.includes(name))
+function viewOf(id: string, state: NonNullable<Awaited<ReturnType<Workflows['state']>>>): OperationView {
+  const planned = stepsOf(id, state.kind)
+  const extra = state.finishedSteps
+    .map(({ name }) => name)
+    .filter((name) => !planned.includes(name) && !OF_LIBRARY.test(name))
   const isOver = state.status !== 'running' && state.status !== 'queued'
   const steps = [...planned, ...extra].map((name) => {
     const finished = state.finishedSteps.find((step) => step.name === name)

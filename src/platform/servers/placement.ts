@@ -10,7 +10,7 @@ import { emptiest, whyNot, type Place } from './rules/places.ts'
 
 /** Those who live on server `s`, and those who are on their way there. */
 export const TENANTS = sql<number>`((SELECT count(*) FROM platform.tenant t
-    WHERE t.server_id = s.id AND t.status NOT IN ('failed', 'archived'))
+    WHERE t.server_id = s.id AND t.status NOT IN ('failed', 'archived', 'deleted'))
   + (SELECT count(*) FROM platform.tenant_move m
     WHERE m.to_server_id = s.id AND m.status = 'running' AND m.switched_at IS NULL))::int`
 const PLACEMENT_LOCK = 7_241_860_004

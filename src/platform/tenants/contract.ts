@@ -26,6 +26,7 @@ export const tenantStatuses = [
   'suspended',
   'cancelled',
   'archived',
+  'deleted',
   'failed',
 ] as const
 
@@ -47,6 +48,12 @@ export const Tenant = Type.Object({
   serverId: Id,
   databaseName: nullable(Type.String()),
   schemaVersion: nullable(Type.String()),
+  statusChangedAt: Instant,
+  isNeutralised: Type.Boolean({ description: 'A copy of another tenant: no mails and webhooks leave it' }),
+  lastProvenRestoreAt: nullable(
+    Type.String({ description: 'When a backup of it was last restored, compared and its books proven' }),
+  ),
+  busyWith: nullable(Type.String({ description: 'The operation that has this tenant to itself' })),
   address: Type.String({ description: 'Where the tenant signs in' }),
   createdAt: Instant,
   updatedAt: Instant,

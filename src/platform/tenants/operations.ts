@@ -327,6 +327,10 @@ const COLUMNS = [
   't.server_id as serverId',
   't.database_name as databaseName',
   't.schema_version as schemaVersion',
+  't.status_changed_at as statusChangedAt',
+  't.is_neutralised as isNeutralised',
+  't.last_proven_restore_at as lastProvenRestoreAt',
+  't.busy_with as busyWith',
   't.created_at as createdAt',
   't.updated_at as updatedAt',
 ] as const

@@ -84,6 +84,8 @@ export class Provisioning {
           .select(['id', 'provisioning_attempt'])
           .where('status', '=', 'provisioning')
           .where('updated_at', '<', sql<string>`now() - ${FORGOTTEN_AFTER}::interval`)
+          // A clone is made by a restore, which is started again by itself.
+          .where('made_by_restore_id', 'is', null)
           .orderBy('created_at')
           .limit(FORGOTTEN_MAXIMUM),
       ),

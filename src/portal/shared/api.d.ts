@@ -741,6 +741,231 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/tenants/{id}/restores': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** A tenant's restores and drills, newest first */
+    get: operations['listRestores']
+    put?: never
+    /** Restore a backup: beside the live database, in its place, or as a new tenant */
+    post: operations['createRestore']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/restore-drills': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Prove now that the newest backup of a tenant can be restored */
+    post: operations['startDrill']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/restores/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One restore, with what was verified and what differs from the live database */
+    get: operations['getRestore']
+    put?: never
+    post?: never
+    /** Drop what a restore keeps: its side database, or the database that a swap replaced */
+    delete: operations['discardRestore']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/restores/{id}/swap': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Put a ready side database in the place of the tenant's own, after a backup of that */
+    post: operations['swapRestore']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/restores/{id}/undo': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Put the database back that a swap replaced; the restored one stands beside again */
+    post: operations['undoRestore']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/exports': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** A tenant's exports, newest first */
+    get: operations['listTenantExports']
+    put?: never
+    /** Begin an export of everything of a tenant; one that is running already is answered instead */
+    post: operations['createTenantExport']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/exports/{exportId}/file': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The file of a finished export (zip); who takes it is written down */
+    get: operations['downloadTenantExport']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/tenant/exports': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** This account's exports, newest first */
+    get: operations['listOwnExports']
+    put?: never
+    /** Begin an export of everything of this account; one that is running already is answered instead */
+    post: operations['createOwnExport']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/tenant/exports/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** How far an export is */
+    get: operations['getOwnExport']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/tenant/exports/{id}/file': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The file of a finished export (zip) */
+    get: operations['downloadOwnExport']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/archive': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** End all sessions, make and prove a final backup, then drop the database and its role */
+    post: operations['archiveTenant']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/delete': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Remove everything of an archived tenant whose retention is over: nothing brings it back */
+    post: operations['deleteTenant']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/tenants/{id}/certificates': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What was archived and deleted of a tenant, signed */
+    get: operations['listCertificates']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/login': {
     parameters: {
       query?: never
@@ -1533,7 +1758,15 @@ export interface operations {
         sort?: 'createdAt' | 'tenantCode' | 'companyName' | 'status' | 'planCode'
         order?: 'asc' | 'desc'
         search?: string
-        status?: 'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+        status?:
+          | 'provisioning'
+          | 'active'
+          | 'read_only'
+          | 'suspended'
+          | 'cancelled'
+          | 'archived'
+          | 'deleted'
+          | 'failed'
         planCode?: string
       }
       header?: never
@@ -1563,7 +1796,14 @@ export interface operations {
                 planCode: string
                 /** @enum {unknown} */
                 status:
-                  'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                  | 'provisioning'
+                  | 'active'
+                  | 'read_only'
+                  | 'suspended'
+                  | 'cancelled'
+                  | 'archived'
+                  | 'deleted'
+                  | 'failed'
                 statusReason: string | null
                 country: string
                 currency: string
@@ -1578,6 +1818,14 @@ export interface operations {
                 serverId: string
                 databaseName: string | null
                 schemaVersion: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                statusChangedAt: string
+                /** @description A copy of another tenant: no mails and webhooks leave it */
+                isNeutralised: boolean
+                /** @description When a backup of it was last restored, compared and its books proven */
+                lastProvenRestoreAt: string | null
+                /** @description The operation that has this tenant to itself */
+                busyWith: string | null
                 /** @description Where the tenant signs in */
                 address: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -1678,7 +1926,14 @@ export interface operations {
                 planCode: string
                 /** @enum {unknown} */
                 status:
-                  'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                  | 'provisioning'
+                  | 'active'
+                  | 'read_only'
+                  | 'suspended'
+                  | 'cancelled'
+                  | 'archived'
+                  | 'deleted'
+                  | 'failed'
                 statusReason: string | null
                 country: string
                 currency: string
@@ -1693,6 +1948,14 @@ export interface operations {
                 serverId: string
                 databaseName: string | null
                 schemaVersion: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                statusChangedAt: string
+                /** @description A copy of another tenant: no mails and webhooks leave it */
+                isNeutralised: boolean
+                /** @description When a backup of it was last restored, compared and its books proven */
+                lastProvenRestoreAt: string | null
+                /** @description The operation that has this tenant to itself */
+                busyWith: string | null
                 /** @description Where the tenant signs in */
                 address: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -1764,7 +2027,14 @@ export interface operations {
                 planCode: string
                 /** @enum {unknown} */
                 status:
-                  'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                  | 'provisioning'
+                  | 'active'
+                  | 'read_only'
+                  | 'suspended'
+                  | 'cancelled'
+                  | 'archived'
+                  | 'deleted'
+                  | 'failed'
                 statusReason: string | null
                 country: string
                 currency: string
@@ -1779,6 +2049,14 @@ export interface operations {
                 serverId: string
                 databaseName: string | null
                 schemaVersion: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                statusChangedAt: string
+                /** @description A copy of another tenant: no mails and webhooks leave it */
+                isNeutralised: boolean
+                /** @description When a backup of it was last restored, compared and its books proven */
+                lastProvenRestoreAt: string | null
+                /** @description The operation that has this tenant to itself */
+                busyWith: string | null
                 /** @description Where the tenant signs in */
                 address: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -1847,7 +2125,14 @@ export interface operations {
               planCode: string
               /** @enum {unknown} */
               status:
-                'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                | 'provisioning'
+                | 'active'
+                | 'read_only'
+                | 'suspended'
+                | 'cancelled'
+                | 'archived'
+                | 'deleted'
+                | 'failed'
               statusReason: string | null
               country: string
               currency: string
@@ -1862,6 +2147,14 @@ export interface operations {
               serverId: string
               databaseName: string | null
               schemaVersion: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              statusChangedAt: string
+              /** @description A copy of another tenant: no mails and webhooks leave it */
+              isNeutralised: boolean
+              /** @description When a backup of it was last restored, compared and its books proven */
+              lastProvenRestoreAt: string | null
+              /** @description The operation that has this tenant to itself */
+              busyWith: string | null
               /** @description Where the tenant signs in */
               address: string
               /** @description Instant in UTC, ISO 8601 */
@@ -1931,7 +2224,14 @@ export interface operations {
               planCode: string
               /** @enum {unknown} */
               status:
-                'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                | 'provisioning'
+                | 'active'
+                | 'read_only'
+                | 'suspended'
+                | 'cancelled'
+                | 'archived'
+                | 'deleted'
+                | 'failed'
               statusReason: string | null
               country: string
               currency: string
@@ -1946,6 +2246,14 @@ export interface operations {
               serverId: string
               databaseName: string | null
               schemaVersion: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              statusChangedAt: string
+              /** @description A copy of another tenant: no mails and webhooks leave it */
+              isNeutralised: boolean
+              /** @description When a backup of it was last restored, compared and its books proven */
+              lastProvenRestoreAt: string | null
+              /** @description The operation that has this tenant to itself */
+              busyWith: string | null
               /** @description Where the tenant signs in */
               address: string
               /** @description Instant in UTC, ISO 8601 */
@@ -2015,7 +2323,14 @@ export interface operations {
               planCode: string
               /** @enum {unknown} */
               status:
-                'provisioning' | 'active' | 'read_only' | 'suspended' | 'cancelled' | 'archived' | 'failed'
+                | 'provisioning'
+                | 'active'
+                | 'read_only'
+                | 'suspended'
+                | 'cancelled'
+                | 'archived'
+                | 'deleted'
+                | 'failed'
               statusReason: string | null
               country: string
               currency: string
@@ -2030,6 +2345,14 @@ export interface operations {
               serverId: string
               databaseName: string | null
               schemaVersion: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              statusChangedAt: string
+              /** @description A copy of another tenant: no mails and webhooks leave it */
+              isNeutralised: boolean
+              /** @description When a backup of it was last restored, compared and its books proven */
+              lastProvenRestoreAt: string | null
+              /** @description The operation that has this tenant to itself */
+              busyWith: string | null
               /** @description Where the tenant signs in */
               address: string
               /** @description Instant in UTC, ISO 8601 */
@@ -5823,6 +6146,1664 @@ export interface operations {
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listRestores: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: string
+        order?: 'asc' | 'desc'
+        search?: string
+        mode?: 'side' | 'swap' | 'clone' | 'drill'
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              restores: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                backupId: string
+                /** @enum {unknown} */
+                mode: 'side' | 'swap' | 'clone' | 'drill'
+                /** @enum {unknown} */
+                state:
+                  | 'restoring'
+                  | 'ready'
+                  | 'swapping'
+                  | 'swapped'
+                  | 'undone'
+                  | 'cloned'
+                  | 'proven'
+                  | 'discarded'
+                  | 'failed'
+                /** @description Poll /platform/operations/{id} while it is restoring */
+                operationId: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                newTenantId: string | null
+                sideDatabase: string | null
+                verification: {
+                  /** @description Of the backup */
+                  schemaVersion: string
+                  tables: number
+                  /** @description Restored; each table has the rows and the checksum that the backup says */
+                  rows: number
+                  /** @description Whose books were checked */
+                  companies: number
+                  /** @description What the check of the books found wrong (`erp check`) */
+                  findings: string[]
+                } | null
+                difference: {
+                  /** @description Instant in UTC, ISO 8601 */
+                  comparedAt: string
+                  /** @description Only those that differ */
+                  tables: {
+                    table: string
+                    /** @description Rows that the restored database lacks: they would be lost */
+                    onlyLive: number
+                    /** @description Rows that came back */
+                    onlyRestored: number
+                    changed: number
+                    /** @description Ids of some of them */
+                    examples: string[]
+                  }[]
+                  /** @description Accounts whose balance differs; at most 200 */
+                  balances: {
+                    companyCode: string
+                    accountCode: string
+                    currency: string
+                    /**
+                     * @description Exact decimal
+                     * @example 1234.50
+                     */
+                    live: string
+                    /**
+                     * @description Exact decimal
+                     * @example 1234.50
+                     */
+                    restored: string
+                  }[]
+                  balancesAreCut: boolean
+                } | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                safetyBackupId: string | null
+                /** @description What the tenant had before, under another name */
+                keptDatabase: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                keptUntil: string | null
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createRestore: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          backupId: string
+          /** @enum {unknown} */
+          mode: 'side' | 'swap' | 'clone'
+          /** @description Of the clone; its subdomain is made from it. Default: the code with _COPY */
+          newTenantCode?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              backupId: string
+              /** @enum {unknown} */
+              mode: 'side' | 'swap' | 'clone' | 'drill'
+              /** @enum {unknown} */
+              state:
+                | 'restoring'
+                | 'ready'
+                | 'swapping'
+                | 'swapped'
+                | 'undone'
+                | 'cloned'
+                | 'proven'
+                | 'discarded'
+                | 'failed'
+              /** @description Poll /platform/operations/{id} while it is restoring */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              newTenantId: string | null
+              sideDatabase: string | null
+              verification: {
+                /** @description Of the backup */
+                schemaVersion: string
+                tables: number
+                /** @description Restored; each table has the rows and the checksum that the backup says */
+                rows: number
+                /** @description Whose books were checked */
+                companies: number
+                /** @description What the check of the books found wrong (`erp check`) */
+                findings: string[]
+              } | null
+              difference: {
+                /** @description Instant in UTC, ISO 8601 */
+                comparedAt: string
+                /** @description Only those that differ */
+                tables: {
+                  table: string
+                  /** @description Rows that the restored database lacks: they would be lost */
+                  onlyLive: number
+                  /** @description Rows that came back */
+                  onlyRestored: number
+                  changed: number
+                  /** @description Ids of some of them */
+                  examples: string[]
+                }[]
+                /** @description Accounts whose balance differs; at most 200 */
+                balances: {
+                  companyCode: string
+                  accountCode: string
+                  currency: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  live: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  restored: string
+                }[]
+                balancesAreCut: boolean
+              } | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              safetyBackupId: string | null
+              /** @description What the tenant had before, under another name */
+              keptDatabase: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              keptUntil: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  startDrill: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              backupId: string
+              /** @enum {unknown} */
+              mode: 'side' | 'swap' | 'clone' | 'drill'
+              /** @enum {unknown} */
+              state:
+                | 'restoring'
+                | 'ready'
+                | 'swapping'
+                | 'swapped'
+                | 'undone'
+                | 'cloned'
+                | 'proven'
+                | 'discarded'
+                | 'failed'
+              /** @description Poll /platform/operations/{id} while it is restoring */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              newTenantId: string | null
+              sideDatabase: string | null
+              verification: {
+                /** @description Of the backup */
+                schemaVersion: string
+                tables: number
+                /** @description Restored; each table has the rows and the checksum that the backup says */
+                rows: number
+                /** @description Whose books were checked */
+                companies: number
+                /** @description What the check of the books found wrong (`erp check`) */
+                findings: string[]
+              } | null
+              difference: {
+                /** @description Instant in UTC, ISO 8601 */
+                comparedAt: string
+                /** @description Only those that differ */
+                tables: {
+                  table: string
+                  /** @description Rows that the restored database lacks: they would be lost */
+                  onlyLive: number
+                  /** @description Rows that came back */
+                  onlyRestored: number
+                  changed: number
+                  /** @description Ids of some of them */
+                  examples: string[]
+                }[]
+                /** @description Accounts whose balance differs; at most 200 */
+                balances: {
+                  companyCode: string
+                  accountCode: string
+                  currency: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  live: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  restored: string
+                }[]
+                balancesAreCut: boolean
+              } | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              safetyBackupId: string | null
+              /** @description What the tenant had before, under another name */
+              keptDatabase: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              keptUntil: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getRestore: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              backupId: string
+              /** @enum {unknown} */
+              mode: 'side' | 'swap' | 'clone' | 'drill'
+              /** @enum {unknown} */
+              state:
+                | 'restoring'
+                | 'ready'
+                | 'swapping'
+                | 'swapped'
+                | 'undone'
+                | 'cloned'
+                | 'proven'
+                | 'discarded'
+                | 'failed'
+              /** @description Poll /platform/operations/{id} while it is restoring */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              newTenantId: string | null
+              sideDatabase: string | null
+              verification: {
+                /** @description Of the backup */
+                schemaVersion: string
+                tables: number
+                /** @description Restored; each table has the rows and the checksum that the backup says */
+                rows: number
+                /** @description Whose books were checked */
+                companies: number
+                /** @description What the check of the books found wrong (`erp check`) */
+                findings: string[]
+              } | null
+              difference: {
+                /** @description Instant in UTC, ISO 8601 */
+                comparedAt: string
+                /** @description Only those that differ */
+                tables: {
+                  table: string
+                  /** @description Rows that the restored database lacks: they would be lost */
+                  onlyLive: number
+                  /** @description Rows that came back */
+                  onlyRestored: number
+                  changed: number
+                  /** @description Ids of some of them */
+                  examples: string[]
+                }[]
+                /** @description Accounts whose balance differs; at most 200 */
+                balances: {
+                  companyCode: string
+                  accountCode: string
+                  currency: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  live: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  restored: string
+                }[]
+                balancesAreCut: boolean
+              } | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              safetyBackupId: string | null
+              /** @description What the tenant had before, under another name */
+              keptDatabase: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              keptUntil: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  discardRestore: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              backupId: string
+              /** @enum {unknown} */
+              mode: 'side' | 'swap' | 'clone' | 'drill'
+              /** @enum {unknown} */
+              state:
+                | 'restoring'
+                | 'ready'
+                | 'swapping'
+                | 'swapped'
+                | 'undone'
+                | 'cloned'
+                | 'proven'
+                | 'discarded'
+                | 'failed'
+              /** @description Poll /platform/operations/{id} while it is restoring */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              newTenantId: string | null
+              sideDatabase: string | null
+              verification: {
+                /** @description Of the backup */
+                schemaVersion: string
+                tables: number
+                /** @description Restored; each table has the rows and the checksum that the backup says */
+                rows: number
+                /** @description Whose books were checked */
+                companies: number
+                /** @description What the check of the books found wrong (`erp check`) */
+                findings: string[]
+              } | null
+              difference: {
+                /** @description Instant in UTC, ISO 8601 */
+                comparedAt: string
+                /** @description Only those that differ */
+                tables: {
+                  table: string
+                  /** @description Rows that the restored database lacks: they would be lost */
+                  onlyLive: number
+                  /** @description Rows that came back */
+                  onlyRestored: number
+                  changed: number
+                  /** @description Ids of some of them */
+                  examples: string[]
+                }[]
+                /** @description Accounts whose balance differs; at most 200 */
+                balances: {
+                  companyCode: string
+                  accountCode: string
+                  currency: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  live: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  restored: string
+                }[]
+                balancesAreCut: boolean
+              } | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              safetyBackupId: string | null
+              /** @description What the tenant had before, under another name */
+              keptDatabase: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              keptUntil: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  swapRestore: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              backupId: string
+              /** @enum {unknown} */
+              mode: 'side' | 'swap' | 'clone' | 'drill'
+              /** @enum {unknown} */
+              state:
+                | 'restoring'
+                | 'ready'
+                | 'swapping'
+                | 'swapped'
+                | 'undone'
+                | 'cloned'
+                | 'proven'
+                | 'discarded'
+                | 'failed'
+              /** @description Poll /platform/operations/{id} while it is restoring */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              newTenantId: string | null
+              sideDatabase: string | null
+              verification: {
+                /** @description Of the backup */
+                schemaVersion: string
+                tables: number
+                /** @description Restored; each table has the rows and the checksum that the backup says */
+                rows: number
+                /** @description Whose books were checked */
+                companies: number
+                /** @description What the check of the books found wrong (`erp check`) */
+                findings: string[]
+              } | null
+              difference: {
+                /** @description Instant in UTC, ISO 8601 */
+                comparedAt: string
+                /** @description Only those that differ */
+                tables: {
+                  table: string
+                  /** @description Rows that the restored database lacks: they would be lost */
+                  onlyLive: number
+                  /** @description Rows that came back */
+                  onlyRestored: number
+                  changed: number
+                  /** @description Ids of some of them */
+                  examples: string[]
+                }[]
+                /** @description Accounts whose balance differs; at most 200 */
+                balances: {
+                  companyCode: string
+                  accountCode: string
+                  currency: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  live: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  restored: string
+                }[]
+                balancesAreCut: boolean
+              } | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              safetyBackupId: string | null
+              /** @description What the tenant had before, under another name */
+              keptDatabase: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              keptUntil: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  undoRestore: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              backupId: string
+              /** @enum {unknown} */
+              mode: 'side' | 'swap' | 'clone' | 'drill'
+              /** @enum {unknown} */
+              state:
+                | 'restoring'
+                | 'ready'
+                | 'swapping'
+                | 'swapped'
+                | 'undone'
+                | 'cloned'
+                | 'proven'
+                | 'discarded'
+                | 'failed'
+              /** @description Poll /platform/operations/{id} while it is restoring */
+              operationId: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              newTenantId: string | null
+              sideDatabase: string | null
+              verification: {
+                /** @description Of the backup */
+                schemaVersion: string
+                tables: number
+                /** @description Restored; each table has the rows and the checksum that the backup says */
+                rows: number
+                /** @description Whose books were checked */
+                companies: number
+                /** @description What the check of the books found wrong (`erp check`) */
+                findings: string[]
+              } | null
+              difference: {
+                /** @description Instant in UTC, ISO 8601 */
+                comparedAt: string
+                /** @description Only those that differ */
+                tables: {
+                  table: string
+                  /** @description Rows that the restored database lacks: they would be lost */
+                  onlyLive: number
+                  /** @description Rows that came back */
+                  onlyRestored: number
+                  changed: number
+                  /** @description Ids of some of them */
+                  examples: string[]
+                }[]
+                /** @description Accounts whose balance differs; at most 200 */
+                balances: {
+                  companyCode: string
+                  accountCode: string
+                  currency: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  live: string
+                  /**
+                   * @description Exact decimal
+                   * @example 1234.50
+                   */
+                  restored: string
+                }[]
+                balancesAreCut: boolean
+              } | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              safetyBackupId: string | null
+              /** @description What the tenant had before, under another name */
+              keptDatabase: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              keptUntil: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listTenantExports: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: string
+        order?: 'asc' | 'desc'
+        search?: string
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              exports: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                /** @enum {unknown} */
+                state: 'running' | 'done' | 'failed' | 'expired'
+                operationId: string
+                sizeBytes: number | null
+                /** @description SHA-256 of the file, in hex */
+                checksum: string | null
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createTenantExport: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /** @enum {unknown} */
+              state: 'running' | 'done' | 'failed' | 'expired'
+              operationId: string
+              sizeBytes: number | null
+              /** @description SHA-256 of the file, in hex */
+              checksum: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  downloadTenantExport: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+        /** @description UUID, version 7 */
+        exportId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/octet-stream': string
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listOwnExports: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: string
+        order?: 'asc' | 'desc'
+        search?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              exports: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                /** @enum {unknown} */
+                state: 'running' | 'done' | 'failed' | 'expired'
+                operationId: string
+                sizeBytes: number | null
+                /** @description SHA-256 of the file, in hex */
+                checksum: string | null
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createOwnExport: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /** @enum {unknown} */
+              state: 'running' | 'done' | 'failed' | 'expired'
+              operationId: string
+              sizeBytes: number | null
+              /** @description SHA-256 of the file, in hex */
+              checksum: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getOwnExport: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /** @enum {unknown} */
+              state: 'running' | 'done' | 'failed' | 'expired'
+              operationId: string
+              sizeBytes: number | null
+              /** @description SHA-256 of the file, in hex */
+              checksum: string | null
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  downloadOwnExport: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/octet-stream': string
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  archiveTenant: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description The tenant's code, typed out */
+          confirm: string
+          reason?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteTenant: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description The tenant's code, typed out */
+          confirm: string
+          reason?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              /** @description Poll /platform/operations/{id} */
+              operationId: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listCertificates: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              certificates: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                /** @enum {unknown} */
+                kind: 'archive' | 'deletion'
+                /** @description JSON, exactly as it was signed */
+                document: string
+                /** @description Ed25519 over the document, base64url */
+                signature: string
+                /** @description PEM */
+                publicKey: string
+                /** @description The signature fits, and the key is this platform’s */
+                isGenuine: boolean
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
             }
             message?: string
           }

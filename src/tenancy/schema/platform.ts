@@ -79,6 +79,18 @@ export interface PlatformBackup {
   verified_at: Timestamp | null
 }
 
+export interface PlatformCertificate {
+  created_at: Generated<Timestamp>
+  document: string
+  id: Generated<string>
+  kind: string
+  operation_id: string
+  public_key: string
+  signature: string
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+}
+
 export interface PlatformFleetMigration {
   created_at: Generated<Timestamp>
   direction: string
@@ -234,6 +246,30 @@ export interface PlatformReadyDatabase {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformRestore {
+  backup_id: string
+  created_at: Generated<Timestamp>
+  difference: Json | null
+  error: string | null
+  finished_at: Timestamp | null
+  id: Generated<string>
+  kept_database: string | null
+  kept_until: Timestamp | null
+  mode: string
+  new_tenant_id: string | null
+  operation_id: string
+  requested_by: string | null
+  safety_backup_id: string | null
+  sealed_side_password: string | null
+  server_id: string
+  side_database: string | null
+  side_role: string | null
+  state: string
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+  verification: Json | null
+}
+
 export interface PlatformSchemaVersion {
   created_at: Generated<Timestamp>
   id: Generated<string>
@@ -270,6 +306,7 @@ export interface PlatformServer {
 export interface PlatformTenant {
   admin_email: string
   admin_name: string
+  archive_backup_id: string | null
   backup_due_at: Timestamp | null
   busy_with: string | null
   chart_template: string
@@ -280,6 +317,9 @@ export interface PlatformTenant {
   database_name: string | null
   id: Generated<string>
   is_canary: Generated<boolean>
+  is_neutralised: Generated<boolean>
+  last_proven_restore_at: Timestamp | null
+  made_by_restore_id: string | null
   plan_id: string
   provisioning_attempt: Generated<number>
   runtime_password_changed_at: Timestamp | null
@@ -290,6 +330,7 @@ export interface PlatformTenant {
   sealed_runtime_password: string | null
   server_id: string
   status: string
+  status_changed_at: Generated<Timestamp>
   status_reason: string | null
   subdomain: string
   tenant_code: string
@@ -301,6 +342,24 @@ export interface PlatformTenantActivity {
   created_at: Generated<Timestamp>
   id: Generated<string>
   purged_at: Generated<Timestamp>
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+}
+
+export interface PlatformTenantExport {
+  checksum: string | null
+  created_at: Generated<Timestamp>
+  error: string | null
+  expires_at: Timestamp | null
+  file_name: string | null
+  finished_at: Timestamp | null
+  id: Generated<string>
+  requested_by: string | null
+  requested_by_kind: string
+  sealed_key: string | null
+  size_bytes: Int8 | null
+  state: string
+  storage_url: string | null
   tenant_id: string
   updated_at: Generated<Timestamp>
 }
@@ -341,6 +400,7 @@ export interface DB {
   'platform.alert': PlatformAlert
   'platform.audit_event': PlatformAuditEvent
   'platform.backup': PlatformBackup
+  'platform.certificate': PlatformCertificate
   'platform.fleet_migration': PlatformFleetMigration
   'platform.fleet_migration_tenant': PlatformFleetMigrationTenant
   'platform.fleet_migration_wave': PlatformFleetMigrationWave
@@ -351,10 +411,12 @@ export interface DB {
   'platform.operator_session': PlatformOperatorSession
   'platform.plan': PlatformPlan
   'platform.ready_database': PlatformReadyDatabase
+  'platform.restore': PlatformRestore
   'platform.schema_version': PlatformSchemaVersion
   'platform.server': PlatformServer
   'platform.tenant': PlatformTenant
   'platform.tenant_activity': PlatformTenantActivity
+  'platform.tenant_export': PlatformTenantExport
   'platform.tenant_move': PlatformTenantMove
   'platform.tenant_visit': PlatformTenantVisit
 }

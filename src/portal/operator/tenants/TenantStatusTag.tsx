@@ -9,6 +9,7 @@ export const tenantStatuses = [
   'suspended',
   'cancelled',
   'archived',
+  'deleted',
   'failed',
 ] as const satisfies readonly TenantStatus[]
 
@@ -19,6 +20,7 @@ const colours: Record<TenantStatus, string> = {
   suspended: 'warning',
   cancelled: 'default',
   archived: 'default',
+  deleted: 'default',
   failed: 'error',
 }
 

@@ -139,6 +139,7 @@ export const arabic: Texts = {
     suspended: 'موقوف',
     cancelled: 'ملغى',
     archived: 'مؤرشف',
+    deleted: 'محذوف',
     failed: 'فشل',
   },
   tenants: {

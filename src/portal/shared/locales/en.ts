@@ -139,6 +139,7 @@ export const english = {
     suspended: 'Suspended',
     cancelled: 'Cancelled',
     archived: 'Archived',
+    deleted: 'Deleted',
     failed: 'Failed',
   },
   tenants: {
