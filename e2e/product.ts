@@ -1,5 +1,4 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -14,18 +13,30 @@ export interface Product {
   url: string
   operatorEmail: string
   operatorPassword: string
-  stop(): Promise<void>
+  dataDirectory: string
+  stop(options?: { keepsData?: boolean }): Promise<void>
+}
+
+export interface StartOptions {
+  /** Where an earlier one has left its data. */
+  dataDirectory?: string
+  /** Another program than `npm start`, under the same Node. */
+  program?: string
+  environment?: Record<string, string>
 }
 
 /** The product as an operator starts it, on a free port with a data directory of its own. */
-export async function startProduct(): Promise<Product> {
-  buildPortal()
+export async function startProduct(options: StartOptions = {}): Promise<Product> {
+  if (options.dataDirectory === undefined) buildPortal()
   const port = await freePort()
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'erp-e2e-'))
+  const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'erp-e2e-'))
   const operatorEmail = 'operator@example.com'
-  const operatorPassword = `Op-${randomBytes(9).toString('base64url')}-1a`
+  const operatorPassword = 'Operator-of-the-browser-1'
   const output: string[] = []
-  const child = spawn('npm', ['start'], {
+  const [file, arguments_] = options.program
+    ? [process.execPath, ['--disable-warning=ExperimentalWarning', join(ROOT, options.program)]]
+    : ['npm', ['start']]
+  const child = spawn(file, arguments_, {
     cwd: ROOT,
     // A group of its own, so that stopping reaches what npm started and nothing else.
     detached: true,
@@ -36,13 +47,14 @@ export async function startProduct(): Promise<Product> {
       OPERATOR_EMAIL: operatorEmail,
       OPERATOR_PASSWORD: operatorPassword,
       LOG_LEVEL: 'warn',
+      ...options.environment,
     },
   })
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(String(chunk)))
   const url = `http://localhost:${port}`
-  const stop = async () => {
+  const stop = async ({ keepsData = false } = {}) => {
     await end(child)
-    rmSync(dataDirectory, { recursive: true, force: true })
+    if (!keepsData) rmSync(dataDirectory, { recursive: true, force: true })
   }
   try {
     await untilReady(url, child)
@@ -50,7 +62,7 @@ export async function startProduct(): Promise<Product> {
     await stop()
     throw new Error(`The product did not start:\n${output.join('').slice(-4_000)}`, { cause: error })
   }
-  return { url, operatorEmail, operatorPassword, stop }
+  return { url, operatorEmail, operatorPassword, dataDirectory, stop }
 }
 
 function buildPortal(): void {

@@ -57,6 +57,7 @@ const newTenant = createRoute({
 const tenant = createRoute({
   getParentRoute: () => operator,
   path: '/tenants/$tenantId',
+  validateSearch: (search: Record<string, unknown>) => textOf(search, 'tab'),
   component: lazyRouteComponent(() => import('./operator/tenants/TenantPage.tsx'), 'TenantPage'),
 })
 
@@ -87,6 +88,20 @@ const fleetMigration = createRoute({
     () => import('./operator/fleet/FleetMigrationPage.tsx'),
     'FleetMigrationPage',
   ),
+})
+
+const backups = createRoute({
+  getParentRoute: () => operator,
+  path: '/backups',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/backups/BackupsPage.tsx'), 'BackupsPage'),
+})
+
+const alerts = createRoute({
+  getParentRoute: () => operator,
+  path: '/alerts',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/alerts/AlertsPage.tsx'), 'AlertsPage'),
 })
 
 const operations = createRoute({
@@ -212,6 +227,8 @@ export const router = createRouter({
       servers,
       fleet,
       fleetMigration,
+      backups,
+      alerts,
       operations,
     ]),
     erpSignIn,

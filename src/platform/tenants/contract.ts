@@ -54,6 +54,7 @@ export const Tenant = Type.Object({
     Type.String({ description: 'When a backup of it was last restored, compared and its books proven' }),
   ),
   busyWith: nullable(Type.String({ description: 'The operation that has this tenant to itself' })),
+  isCanary: Type.Boolean({ description: 'Goes first when the fleet is migrated' }),
   address: Type.String({ description: 'Where the tenant signs in' }),
   createdAt: Instant,
   updatedAt: Instant,

@@ -331,6 +331,7 @@ const COLUMNS = [
   't.is_neutralised as isNeutralised',
   't.last_proven_restore_at as lastProvenRestoreAt',
   't.busy_with as busyWith',
+  't.is_canary as isCanary',
   't.created_at as createdAt',
   't.updated_at as updatedAt',
 ] as const

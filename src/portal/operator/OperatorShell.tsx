@@ -1,9 +1,11 @@
 import { useEffect } from 'react'
 import {
   AppstoreOutlined,
+  BellOutlined,
   CreditCardOutlined,
   DatabaseOutlined,
   DeploymentUnitOutlined,
+  SaveOutlined,
   ThunderboltOutlined,
 } from '@ant-design/icons'
 import { useQueryClient } from '@tanstack/react-query'
@@ -47,6 +49,12 @@ export function OperatorShell() {
           : []),
         ...(can('fleet:view')
           ? [{ path: '/operator/fleet', name: t('menu.fleet'), icon: <DeploymentUnitOutlined /> }]
+          : []),
+        ...(can('backups:view')
+          ? [{ path: '/operator/backups', name: t('menu.backups'), icon: <SaveOutlined /> }]
+          : []),
+        ...(can('alerts:view')
+          ? [{ path: '/operator/alerts', name: t('menu.alerts'), icon: <BellOutlined /> }]
           : []),
         { path: '/operator/operations', name: t('menu.operations'), icon: <ThunderboltOutlined /> },
         { path: '/operator/plans', name: t('menu.plans'), icon: <CreditCardOutlined /> },

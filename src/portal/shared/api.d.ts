@@ -1826,6 +1826,8 @@ export interface operations {
                 lastProvenRestoreAt: string | null
                 /** @description The operation that has this tenant to itself */
                 busyWith: string | null
+                /** @description Goes first when the fleet is migrated */
+                isCanary: boolean
                 /** @description Where the tenant signs in */
                 address: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -1956,6 +1958,8 @@ export interface operations {
                 lastProvenRestoreAt: string | null
                 /** @description The operation that has this tenant to itself */
                 busyWith: string | null
+                /** @description Goes first when the fleet is migrated */
+                isCanary: boolean
                 /** @description Where the tenant signs in */
                 address: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -2057,6 +2061,8 @@ export interface operations {
                 lastProvenRestoreAt: string | null
                 /** @description The operation that has this tenant to itself */
                 busyWith: string | null
+                /** @description Goes first when the fleet is migrated */
+                isCanary: boolean
                 /** @description Where the tenant signs in */
                 address: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -2155,6 +2161,8 @@ export interface operations {
               lastProvenRestoreAt: string | null
               /** @description The operation that has this tenant to itself */
               busyWith: string | null
+              /** @description Goes first when the fleet is migrated */
+              isCanary: boolean
               /** @description Where the tenant signs in */
               address: string
               /** @description Instant in UTC, ISO 8601 */
@@ -2254,6 +2262,8 @@ export interface operations {
               lastProvenRestoreAt: string | null
               /** @description The operation that has this tenant to itself */
               busyWith: string | null
+              /** @description Goes first when the fleet is migrated */
+              isCanary: boolean
               /** @description Where the tenant signs in */
               address: string
               /** @description Instant in UTC, ISO 8601 */
@@ -2353,6 +2363,8 @@ export interface operations {
               lastProvenRestoreAt: string | null
               /** @description The operation that has this tenant to itself */
               busyWith: string | null
+              /** @description Goes first when the fleet is migrated */
+              isCanary: boolean
               /** @description Where the tenant signs in */
               address: string
               /** @description Instant in UTC, ISO 8601 */

@@ -44,6 +44,10 @@ export type ServerList = DataOf<ApiPaths['/platform/servers']['get']>
 export type Server = ServerList['servers'][number]
 export type NewServer = BodyOf<ApiPaths['/platform/servers']['post']>
 
+export type BackupList = DataOf<ApiPaths['/platform/backups']['get']>
+export type Backup = BackupList['backups'][number]
+export type BackupState = Backup['state']
+
 export type FleetPlan = DataOf<ApiPaths['/platform/fleet/plan']['get']>
 export type FleetMigrationList = DataOf<ApiPaths['/platform/fleet-migrations']['get']>
 export type FleetMigration = FleetMigrationList['fleetMigrations'][number]

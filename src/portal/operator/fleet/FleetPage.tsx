@@ -88,6 +88,7 @@ function PlanCard({ plan }: { plan: FleetPlan }) {
         <Table
           rowKey={({ version }) => version ?? ''}
           size="small"
+          style={{ marginBlockStart: 16 }}
           pagination={false}
           scroll={{ x: true }}
           dataSource={plan.versions}

@@ -1,15 +1,19 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { Alert, Button, Card, Descriptions, Typography } from 'antd'
+import { getRouteApi } from '@tanstack/react-router'
+import { Alert, App, Button, Card, Descriptions, Switch, Tabs, Tooltip, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
 import type { Tenant } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
+import { problemOf } from '../../shared/problem.ts'
 import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { useOperatorCan } from '../useOperator.ts'
 import { ActivateDialog } from './ActivateDialog.tsx'
-import { tenantQuery } from './queries.ts'
+import { ProvisionDialog } from './ProvisionDialog.tsx'
+import { tenantQuery, useTenantCanary } from './queries.ts'
 import { SuspendDialog } from './SuspendDialog.tsx'
+import { TenantBackups } from './TenantBackups.tsx'
 import { TenantStatusTag } from './TenantStatusTag.tsx'
 
 const route = getRouteApi('/operator/tenants/$tenantId')
@@ -24,8 +28,10 @@ export function TenantPage() {
 
 function TenantDetail({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation()
-  const navigate = useNavigate()
-  const [dialog, setDialog] = useState<'suspend' | 'activate' | null>(null)
+  const navigate = route.useNavigate()
+  const can = useOperatorCan()
+  const { tab = 'overview' } = route.useSearch()
+  const [dialog, setDialog] = useState<'suspend' | 'activate' | 'provision' | null>(null)
   const isWorking = tenant.status === 'active' || tenant.status === 'read_only'
   return (
     <>
@@ -35,12 +41,17 @@ function TenantDetail({ tenant }: { tenant: Tenant }) {
         onBack={() => void navigate({ to: '/operator/tenants' })}
         actions={
           <>
-            {isWorking && (
+            {tenant.status === 'failed' && can('tenants:create') && (
+              <Button type="primary" onClick={() => setDialog('provision')}>
+                {t('tenants.provision')}
+              </Button>
+            )}
+            {isWorking && can('tenants:suspend') && (
               <Button danger onClick={() => setDialog('suspend')}>
                 {t('tenants.suspend')}
               </Button>
             )}
-            {tenant.status === 'suspended' && (
+            {tenant.status === 'suspended' && can('tenants:suspend') && (
               <Button type="primary" onClick={() => setDialog('activate')}>
                 {t('tenants.activate')}
               </Button>
@@ -57,9 +68,19 @@ function TenantDetail({ tenant }: { tenant: Tenant }) {
           style={{ marginBlockEnd: 16 }}
         />
       )}
-      <TenantFacts tenant={tenant} />
+      <Tabs
+        activeKey={tab}
+        onChange={(chosen) => void navigate({ search: chosen === 'overview' ? {} : { tab: chosen } })}
+        items={[
+          { key: 'overview', label: t('tenants.overview'), children: <TenantFacts tenant={tenant} /> },
+          ...(can('backups:view')
+            ? [{ key: 'backups', label: t('menu.backups'), children: <TenantBackups tenant={tenant} /> }]
+            : []),
+        ]}
+      />
       {dialog === 'suspend' && <SuspendDialog tenant={tenant} onClose={() => setDialog(null)} />}
       {dialog === 'activate' && <ActivateDialog tenant={tenant} onClose={() => setDialog(null)} />}
+      {dialog === 'provision' && <ProvisionDialog tenant={tenant} onClose={() => setDialog(null)} />}
     </>
   )
 }
@@ -91,10 +112,34 @@ function TenantFacts({ tenant }: { tenant: Tenant }) {
           { key: 'email', label: t('tenants.adminEmail'), children: code(tenant.adminEmail) },
           { key: 'database', label: t('tenants.database'), children: code(tenant.databaseName) },
           { key: 'schema', label: t('tenants.schemaVersion'), children: code(tenant.schemaVersion) },
+          {
+            key: 'canary',
+            label: <Tooltip title={t('tenants.canaryHint')}>{t('tenants.canary')}</Tooltip>,
+            children: <CanarySwitch tenant={tenant} />,
+          },
           { key: 'created', label: t('fields.createdAt'), children: formats.instant(tenant.createdAt) },
           { key: 'updated', label: t('fields.updatedAt'), children: formats.instant(tenant.updatedAt) },
         ]}
       />
     </Card>
+  )
+}
+
+function CanarySwitch({ tenant }: { tenant: Tenant }) {
+  const { t } = useTranslation()
+  const { message } = App.useApp()
+  const can = useOperatorCan()
+  const change = useTenantCanary(tenant.id)
+  return (
+    <Switch
+      size="small"
+      aria-label={t('tenants.canary')}
+      checked={tenant.isCanary}
+      disabled={!can('fleet:migrate')}
+      loading={change.isPending}
+      onChange={(isCanary) =>
+        change.mutate(isCanary, { onError: (thrown) => void message.error(problemOf(thrown).message) })
+      }
+    />
   )
 }

@@ -52,6 +52,23 @@ export function useActivateTenant(id: string) {
   )
 }
 
+export function useProvision(id: string) {
+  return useTenantChange((submissionKey: string) =>
+    read(
+      operatorApi.POST('/platform/tenants/{id}/provisioning', {
+        params: { path: { id } },
+        headers: { 'Idempotency-Key': submissionKey },
+      }),
+    ),
+  )
+}
+
+export function useTenantCanary(id: string) {
+  return useTenantChange((isCanary: boolean) =>
+    read(operatorApi.PUT('/platform/tenants/{id}/canary', { params: { path: { id } }, body: { isCanary } })),
+  )
+}
+
 function useTenantChange<Input, Result>(change: (input: Input) => Promise<Result>) {
   const queryClient = useQueryClient()
   return useMutation({

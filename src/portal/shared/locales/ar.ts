@@ -108,6 +108,8 @@ export const arabic: Texts = {
     tenants: 'العملاء',
     servers: 'الخوادم',
     fleet: 'ترحيل العملاء',
+    backups: 'النسخ الاحتياطية',
+    alerts: 'التنبيهات',
     operations: 'العمليات',
     plans: 'الخطط',
     home: 'الرئيسية',
@@ -143,6 +145,13 @@ export const arabic: Texts = {
     failed: 'فشل',
   },
   tenants: {
+    overview: 'نظرة عامة',
+    canary: 'طليعة',
+    canaryHint: 'يُرحّل قبل غيره',
+    provision: 'إعادة المحاولة',
+    provisionTitle: 'إنشاء {{name}} من جديد؟',
+    provisionConsequence:
+      'يُزال أولاً ما تبقى من المحاولة السابقة. كلمة المرور المعطاة حينها منسية؛ يظهر رابط لتعيين واحدة.',
     create: 'إنشاء عميل',
     empty: 'لا يوجد عملاء',
     searchHint: 'الرمز أو الاسم أو النطاق أو البريد',
@@ -185,6 +194,9 @@ export const arabic: Texts = {
   },
   steps: {
     database: 'قاعدة البيانات وصلاحياتها ومخططها',
+    archive: 'نسخ كل الجداول إلى الأرشيف',
+    verification: 'قراءة الأرشيف للتحقق',
+    retention: 'حذف ما قدُم',
     password: 'كلمة مرور المدير',
     company: 'الشركة ودليل حساباتها ومديرها الأول',
     activation: 'التفعيل',

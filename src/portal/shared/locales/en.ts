@@ -108,6 +108,8 @@ export const english = {
     tenants: 'Tenants',
     servers: 'Servers',
     fleet: 'Fleet migrations',
+    backups: 'Backups',
+    alerts: 'Alerts',
     operations: 'Operations',
     plans: 'Plans',
     home: 'Home',
@@ -143,6 +145,13 @@ export const english = {
     failed: 'Failed',
   },
   tenants: {
+    overview: 'Overview',
+    canary: 'Canary',
+    canaryHint: 'Goes first when the fleet is migrated',
+    provision: 'Try again',
+    provisionTitle: 'Make {{name}} again?',
+    provisionConsequence:
+      'What is left of the earlier attempt is cleared first. The password given then is forgotten; a link to set one is shown.',
     create: 'Create tenant',
     empty: 'No tenants found',
     searchHint: 'Code, name, subdomain or e-mail',
@@ -185,6 +194,9 @@ export const english = {
   },
   steps: {
     database: 'Database, role and schema',
+    archive: 'Copying every table into the archive',
+    verification: 'Reading the archive back',
+    retention: 'Deleting what is too old',
     password: 'Password of the admin',
     company: 'Company with its chart of accounts, first admin',
     activation: 'Activation',
