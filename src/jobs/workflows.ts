@@ -3,6 +3,7 @@
  * died goes on at the step it was in. A process proves that it lives by a session advisory lock; another
  * one takes over the workflows of a process whose lock is free.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DBOS } from '@dbos-inc/dbos-sdk'
@@ -218,6 +219,26 @@ export class Workflows {
     if (isFree) await this.#lock?.query('SELECT pg_advisory_unlock_shared($1, $2)', [LOCK_CLASS, key])
     return isFree
   }
+}
+
+/** Taken when no workflow was running yet. */
+const outside = AsyncLocalStorage.snapshot()
+
+/**
+ * Starts a workflow under its id, once however often it is called. It stands for itself, also when a step of
+ * another one asks for it and waits: there DBOS would refuse to start it.
+ */
+export function startWorkflow<Arguments extends unknown[], Result>(
+  workflow: (...arguments_: Arguments) => Promise<Result>,
+  workflowID: string,
+  ...arguments_: Arguments
+): Promise<{ finished: Promise<Result> }> {
+  return outside(async () => {
+    const handle = await DBOS.startWorkflow(workflow, { workflowID })(...arguments_)
+    const finished = handle.getResult()
+    finished.catch(() => {}) // told to whoever waits for it, and by the workflow's own state
+    return { finished }
+  })
 }
 
 const STATES: Readonly<Record<string, WorkflowState['status']>> = {

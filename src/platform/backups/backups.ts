@@ -8,6 +8,7 @@ import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql, type Selectable } from 'kysely'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { ledgerProof } from '../../erp/onboarding.ts'
+import { startWorkflow } from '../../jobs/workflows.ts'
 import { DatabaseSnapshot } from '../../tenancy/copy.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
@@ -111,10 +112,7 @@ export class Backups {
   /** Once however often it is called; `finished` rejects when the backup failed. */
   async begin(backupId: string): Promise<{ operationId: string; finished: Promise<void> }> {
     const operationId = operationIdOf(backupId)
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID: operationId })(backupId)
-    const finished = handle.getResult()
-    finished.catch(() => {}) // told by its row and an alert, too
-    return { operationId, finished }
+    return { operationId, ...(await startWorkflow(this.#workflow, operationId, backupId)) }
   }
 
   /** A whole backup, waited for: what must be there before something else is done. */

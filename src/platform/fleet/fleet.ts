@@ -7,6 +7,7 @@
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { Problem } from '../../kernel/problem.ts'
+import { startWorkflow } from '../../jobs/workflows.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import { landedMigrations, migrationsOf } from '../../tenancy/migrations.ts'
 import { recordEvent } from '../audit.ts'
@@ -382,8 +383,8 @@ export class FleetMigrations {
   }
 
   async #launch(id: string, run: number): Promise<void> {
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID: workflowIdOf(id, run) })(id, run)
-    handle.getResult().catch((error: unknown) => {
+    const { finished } = await startWorkflow(this.#workflow, workflowIdOf(id, run), id, run)
+    finished.catch((error: unknown) => {
       if (!this.#isStopping) this.#ports.log('error', `The fleet migration ${id} broke off: ${String(error)}`)
     })
   }

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { Problem, problems } from '../../kernel/problem.ts'
+import { startWorkflow } from '../../jobs/workflows.ts'
 import { copyDatabase } from '../../tenancy/copy.ts'
 import type { DatabaseServer } from '../../tenancy/databases.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
@@ -92,8 +93,7 @@ export class Rehearsals {
 
   /** Once the transaction that planned it is committed. */
   async launch(id: string): Promise<void> {
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID: rehearsalOperationId(id) })(id)
-    handle.getResult().catch(() => {}) // its row says what became of it
+    await startWorkflow(this.#workflow, rehearsalOperationId(id), id) // its row says what became of it
   }
 
   /**

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
+import { startWorkflow } from '../../jobs/workflows.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
@@ -53,8 +54,7 @@ export class DatabasePasswords {
   /** Of one tenant, or of all (null). Resolves to the operation's id. */
   async start(id: string, tenantId: string | null): Promise<string> {
     const workflowID = `${CHANGE_PASSWORDS}:${id}`
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID })(tenantId)
-    handle.getResult().catch(() => {}) // told by the operation
+    await startWorkflow(this.#workflow, workflowID, tenantId)
     return workflowID
   }
 

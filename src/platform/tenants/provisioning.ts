@@ -6,6 +6,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql, type Selectable } from 'kysely'
 import { dateOf } from '../../kernel/calendar.ts'
+import { startWorkflow } from '../../jobs/workflows.ts'
 import { newId } from '../../tenancy/new-id.ts'
 import { createAdministrator, createCompany, type ChartTemplateCode } from '../../erp/onboarding.ts'
 import { hashPassword } from '../../http/password-hashes.ts'
@@ -66,10 +67,8 @@ export class Provisioning {
   }
 
   /** Starts making the tenant, once however often it is called; resolves when it is made or given up. */
-  async start(tenantId: string, attempt: number): Promise<{ finished: Promise<void> }> {
-    const workflowID = operationIdOf(tenantId, attempt)
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID })(tenantId, attempt)
-    return { finished: handle.getResult() }
+  start(tenantId: string, attempt: number): Promise<{ finished: Promise<void> }> {
+    return startWorkflow(this.#workflow, operationIdOf(tenantId, attempt), tenantId, attempt)
   }
 
   /**
@@ -93,8 +92,7 @@ export class Provisioning {
     for (const { id, provisioning_attempt: attempt } of rows) {
       const workflow = await DBOS.getWorkflowStatus(operationIdOf(id, attempt))
       if (!workflow) {
-        const { finished } = await this.start(id, attempt)
-        finished.catch(() => {})
+        await this.start(id, attempt)
       } else if (ENDED_WITHOUT_SUCCESS.has(workflow.status)) {
         await this.#giveUp(id, attempt, `its workflow ended as ${workflow.status}`)
       }
