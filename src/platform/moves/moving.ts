@@ -9,6 +9,7 @@
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
+import { startWorkflow } from '../../jobs/workflows.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { catchUp, sinceNow, sinceOf, type CaughtUp } from '../../tenancy/catch-up.ts'
 import { copySnapshot, DatabaseSnapshot, verifyCopy } from '../../tenancy/copy.ts'
@@ -89,8 +90,7 @@ export class Moving {
 
   /** Starts a move that is written down, once however often it is called. */
   async start(moveId: string): Promise<void> {
-    const handle = await DBOS.startWorkflow(this.#workflow, { workflowID: operationIdOf(moveId) })(moveId)
-    handle.getResult().catch(() => {}) // told by the move's row
+    await startWorkflow(this.#workflow, operationIdOf(moveId), moveId) // the move's row tells how it ends
   }
 
   /**
