@@ -127,6 +127,14 @@ describe('an archive', () => {
     await expect(opening).rejects.toThrow(/key does not open/)
   })
 
+  test('opens after the master key changed, as long as the one before is known', async () => {
+    const rotated = new Secrets('another-secret-key-entirely-0123456789', [SECRET_KEY])
+    const open = await OpenArchive.open(inChunks(archive), (id, sealed) =>
+      openArchiveKey(rotated, id, sealed),
+    )
+    expect((await open.verify()).tables.length).toBeGreaterThan(10)
+  })
+
   test('opens with its key sealed anew under another master key', async () => {
     const stranger = new Secrets('another-secret-key-entirely-0123456789')
     const { sealedKey } = (await BlockReader.open(inChunks(archive))).preamble
