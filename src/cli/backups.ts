@@ -1,11 +1,11 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { OpenArchive, type ArchiveFigures, type Manifest } from '../platform/backups/archive.ts'
 import { createBackup, deleteBackup, getBackup, listBackups } from '../platform/backups/contract.ts'
 import { ArchiveError, openArchiveKey } from '../platform/backups/sealed-blocks.ts'
 import { readConfiguration } from '../server/configuration.ts'
 import { Secrets } from '../tenancy/secrets.ts'
 import { callPlatform } from './caller.ts'
-import { command } from './command.ts'
+import { command, UsageError } from './command.ts'
 import { tenantId, withProduct } from './program.ts'
 
 const READ_BYTES = 1_048_576
@@ -90,6 +90,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Offline: the archive carries its own key, sealed with the master key of its day. */
 async function openFile(path: string): Promise<OpenArchive> {
+  if (!existsSync(path)) throw new UsageError(`There is no file ${path}`)
   const { secretKey, previousSecretKeys } = readConfiguration(process.env)
   const secrets = new Secrets(secretKey, previousSecretKeys)
   return OpenArchive.open(createReadStream(path, { highWaterMark: READ_BYTES }), (archiveId, sealedKey) =>
