@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { platformSql } from '../../tenancy/handles.ts'
@@ -28,6 +29,12 @@ import {
 const folder = mkdtempSync(join(tmpdir(), 'erp-backups-'))
 let product: TestProduct
 let tenant: TestTenant
+
+/** As a wave of a fleet migration does; registered before the product starts. */
+const takeInStep = DBOS.registerWorkflow(
+  (tenantId: string) => DBOS.runStep(() => product.backups.take(tenantId, 'migration'), { name: 'take' }),
+  { name: 'test-take-in-step' },
+)
 
 beforeAll(async () => {
   product = await startTestProduct(
@@ -171,6 +178,16 @@ describe('a backup', () => {
     )
     await product.backups.takeAll(ids, 'migration')
     expect(await taken()).toBe(6)
+  })
+})
+
+test('a step of another workflow may take one, and waits for it', async () => {
+  const own = await product.createTenant()
+  const handle = await DBOS.startWorkflow(takeInStep)(own.id)
+  const id = await handle.getResult()
+  expect((await product.operator.call(getBackup, { params: { id } })).ok()).toMatchObject({
+    state: 'good',
+    reason: 'migration',
   })
 })
 
