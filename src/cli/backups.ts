@@ -3,6 +3,7 @@ import { OpenArchive, type ArchiveFigures, type Manifest } from '../platform/bac
 import { createBackup, deleteBackup, getBackup, listBackups } from '../platform/backups/contract.ts'
 import { ArchiveError, openArchiveKey } from '../platform/backups/sealed-blocks.ts'
 import { readConfiguration } from '../server/configuration.ts'
+import { addressOf, sslOf } from '../tenancy/databases.ts'
 import { Secrets } from '../tenancy/secrets.ts'
 import { callPlatform } from './caller.ts'
 import { command, UsageError } from './command.ts'
@@ -98,4 +99,23 @@ async function openFile(path: string): Promise<OpenArchive> {
   )
 }
 
-export const commands = [list, create, verify, remove]
+/** A password among the arguments is seen by everybody on the machine. */
+const SOURCE_VARIABLE = 'SOURCE_URL'
+
+const takeFrom = command({
+  name: 'backups take-from',
+  summary: `a backup of a tenant from the database whose address is in ${SOURCE_VARIABLE}, e.g. of a server restored beside to an earlier moment`,
+  arguments: ['TENANT'],
+  run: ({ positionals: [code = ''] }) => {
+    const url = process.env[SOURCE_VARIABLE]
+    if (!url || !URL.canParse(url)) throw new UsageError(`${SOURCE_VARIABLE} names no database`)
+    return withProduct(async (product) => {
+      const source = addressOf(url, sslOf(product.configuration.databaseSslMode))
+      const id = await product.backups.takeFrom(await tenantId(product, code), source)
+      const { state, takenAt } = await callPlatform(product, getBackup, { params: { id } })
+      process.stdout.write(`${[id, state, takenAt].join('\t')}\n`)
+    })
+  },
+})
+
+export const commands = [list, create, takeFrom, verify, remove]

@@ -53,7 +53,10 @@ export async function accountBalances(read: ReadIn): Promise<AccountBalance[]> {
   return balances
 }
 
-/** Nobody is signed in any more, and no link that was handed out lets anybody in. */
+/**
+ * For a database that comes back or becomes another's: nobody is signed in any more, no link that was handed out
+ * lets anybody in, and no mail that was waiting (and may have been sent since) is sent.
+ */
 export async function endAccess(tx: TenantTx, reason: string): Promise<void> {
   await tx.run(
     sql`UPDATE core.session SET ended_at = now(), end_reason = ${reason} WHERE ended_at IS NULL`.compile(
@@ -61,6 +64,10 @@ export async function endAccess(tx: TenantTx, reason: string): Promise<void> {
     ),
   )
   await tx.run(sql`DELETE FROM core.password_token WHERE used_at IS NULL`.compile(tenantSql))
+  await tx.run(
+    sql`UPDATE core.mail SET state = 'dead', sealed_content = NULL, last_error = ${reason}, updated_at = now()
+      WHERE state = 'queued'`.compile(tenantSql),
+  )
 }
 
 function companiesOf(read: ReadIn): Promise<{ id: string; code: string }[]> {

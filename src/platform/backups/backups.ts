@@ -10,6 +10,7 @@ import { Problem, problems } from '../../kernel/problem.ts'
 import { ledgerProof } from '../../erp/onboarding.ts'
 import { startWorkflow } from '../../jobs/workflows.ts'
 import { DatabaseSnapshot } from '../../tenancy/copy.ts'
+import { withClient } from '../../tenancy/databases.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import { Lanes } from '../../tenancy/lanes.ts'
@@ -21,7 +22,7 @@ import { openAlert, resolveAlert } from '../alerts/alerts.ts'
 import { recordEvent } from '../audit.ts'
 import type { DatabaseServers } from '../servers/registry.ts'
 import type { Storages } from '../storage/storages.ts'
-import { ArchiveWriter, OpenArchive } from './archive.ts'
+import { ArchiveWriter, OpenArchive, type ArchiveFigures } from './archive.ts'
 import type { backupReasons } from './contract.ts'
 import { canReach, findPgPrograms, type PgPrograms } from './pg-dump.ts'
 import { expiredBackups, type KeptBackup } from './rules/retention.ts'
@@ -153,6 +154,59 @@ export class Backups {
     return this.#opened(backup, storage.read(backup.file_name))
   }
 
+  /** Replaces all rows of a database of the backup's schema version. */
+  async loadInto(backupId: string, address: DatabaseAddress): Promise<ArchiveFigures> {
+    const archive = await this.open(backupId)
+    return archive.loadInto(address, { programsFolder: this.#ports.pgProgramsFolder })
+  }
+
+  /**
+   * A backup of the tenant whose rows come from elsewhere: its database as it was at another moment, in a
+   * server that was restored beside. Not a workflow, because it could not go on without that server's password:
+   * until it is whole its row says that it failed, so that nobody takes it up.
+   */
+  async takeFrom(tenantId: string, source: DatabaseAddress): Promise<string> {
+    const { gate } = this.#ports
+    const id = await gate.writePlatform(this.#actor, async (tx) => {
+      const planned = await this.plan(tx, tenantId, 'restore')
+      await tx.run(
+        sql`UPDATE platform.backup SET state = 'failed', error = 'broken off before it was whole', file_deleted_at = now()
+          WHERE id = ${planned}`.compile(platformSql),
+      )
+      return planned
+    })
+    try {
+      await this.#refuseStranger(await this.#tenant(tenantId), source)
+      await this.#writeArchive(id, source)
+      await this.#readBack(await this.#row(id))
+    } catch (error) {
+      await this.#deleteFile(await this.#row(id))
+      throw error
+    }
+    await gate.writePlatform(this.#actor, (tx) =>
+      tx.run(
+        sql`UPDATE platform.backup SET state = 'good', error = NULL, file_deleted_at = NULL, verified_at = now(),
+            finished_at = now()
+          WHERE id = ${id}`.compile(platformSql),
+      ),
+    )
+    return id
+  }
+
+  /** A slip in the address must not bring one customer's books to another. */
+  async #refuseStranger(
+    { server_id: serverId, database_name: database }: TenantPlace,
+    source: DatabaseAddress,
+  ): Promise<void> {
+    const server = await this.#ports.servers.get(serverId)
+    const [ours, theirs] = await Promise.all([
+      companyIds(server.migratorAddress(database ?? '')),
+      companyIds(source),
+    ])
+    if (!theirs.some((id) => ours.includes(id)))
+      throw new Problem(problems.conflict, { message: "No company in that database is one of this tenant's" })
+  }
+
   /** It was restored and compared: until the next one, this is the tenant's last proven restore. */
   async prove(tx: PlatformTx, backupId: string): Promise<void> {
     await tx.run(
@@ -210,13 +264,14 @@ export class Backups {
     )
   }
 
-  async #writeArchive(backupId: string): Promise<void> {
+  /** `source`: where the rows are, if not in the tenant's database. */
+  async #writeArchive(backupId: string, source?: DatabaseAddress): Promise<void> {
     const { servers, secrets, storages, gate } = this.#ports
     const backup = await this.#row(backupId)
     const tenant = await this.#tenant(backup.tenant_id)
     const server = await servers.get(tenant.server_id)
     const key = newArchiveKey(secrets, backupId)
-    const address = server.migratorAddress(tenant.database_name ?? '')
+    const address = source ?? server.migratorAddress(tenant.database_name ?? '')
     const snapshot = await DatabaseSnapshot.open(address)
     try {
       const schemaVersion = await schemaVersionOf(snapshot)
@@ -280,6 +335,18 @@ export class Backups {
   /** What lies there now, read from its first byte to its last, is what was written. */
   async #verify(backupId: string): Promise<void> {
     const backup = await this.#row(backupId)
+    await this.#readBack(backup)
+    await this.#ports.gate.writePlatform(this.#actor, async (tx) => {
+      await tx.run(
+        sql`UPDATE platform.backup SET state = 'good', verified_at = now(), finished_at = now()
+          WHERE id = ${backupId} AND state = 'running'`.compile(platformSql),
+      )
+      for (const kind of ['backup-failed', 'backup-missing'])
+        await resolveAlert(tx, { kind, tenantId: backup.tenant_id })
+    })
+  }
+
+  async #readBack(backup: BackupRow): Promise<void> {
     const storage = await this.#ports.storages.get(backup.storage_url)
     const hash = createHash('sha256')
     let sizeBytes = 0
@@ -294,14 +361,6 @@ export class Backups {
     await archive.verify()
     if (sizeBytes !== backup.size_bytes || hash.digest('hex') !== backup.sha256)
       throw new ArchiveError('What lies there is not what was written')
-    await this.#ports.gate.writePlatform(this.#actor, async (tx) => {
-      await tx.run(
-        sql`UPDATE platform.backup SET state = 'good', verified_at = now(), finished_at = now()
-          WHERE id = ${backupId} AND state = 'running'`.compile(platformSql),
-      )
-      for (const kind of ['backup-failed', 'backup-missing'])
-        await resolveAlert(tx, { kind, tenantId: backup.tenant_id })
-    })
   }
 
   async #letGo(backupId: string): Promise<void> {
@@ -506,6 +565,18 @@ function reasonOf(error: unknown): string {
   const { errors } = error as { errors?: readonly unknown[] }
   const last = errors?.at(-1) ?? error
   return last instanceof Error ? last.message : String(last)
+}
+
+interface TenantPlace {
+  readonly server_id: string
+  readonly database_name: string | null
+}
+
+async function companyIds(address: DatabaseAddress): Promise<string[]> {
+  return withClient(address, async (client) => {
+    const { rows } = await client.query<{ id: string }>('SELECT id FROM core.company')
+    return rows.map(({ id }) => id)
+  })
 }
 
 async function schemaVersionOf(snapshot: DatabaseSnapshot): Promise<string> {

@@ -103,10 +103,10 @@ test('nothing that lets anybody in is exported', async () => {
 })
 
 const PSQL = '/usr/bin/psql'
-const isPsqlWanted = existsSync(PSQL) || process.env['REQUIRE_PSQL'] === '1'
+const isPsqlWanted = existsSync(PSQL) || process.env['REQUIRE_DEBIAN_POSTGRES'] === '1'
 if (!isPsqlWanted)
   console.warn(
-    `${PSQL} is not there: the SQL of an export is NOT tried (REQUIRE_PSQL=1 makes this a failure)`,
+    `${PSQL} is not there: the SQL of an export is NOT tried (REQUIRE_DEBIAN_POSTGRES=1 makes this a failure)`,
   )
 
 test.skipIf(!isPsqlWanted)('psql makes the same books of it', async () => {

@@ -39,8 +39,7 @@ export class ArchivedBackups implements BackupSource, ClosingBackups {
 
   async load(backupId: string, server: DatabaseServer, database: string): Promise<ArchivedFigures> {
     const address = server.migratorAddress(database)
-    const archive = await this.#backups.open(backupId)
-    const figures = await archive.loadInto(address)
+    const figures = await this.#backups.loadInto(backupId, address)
     const differences = await differencesFromArchive(figures, address, [ledgerProof])
     if (differences.length > 0)
       throw new Error(`What was restored differs from the backup: ${differences.slice(0, 5).join('; ')}`)

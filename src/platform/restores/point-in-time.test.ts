@@ -8,7 +8,10 @@ import { addressOf, withClient } from '../../tenancy/databases.ts'
 import { ArchivedCluster, missingPrograms } from '../../testing/archived-cluster.ts'
 import { postEntry, SALES } from '../../testing/books.ts'
 import type { Client } from '../../testing/client.ts'
-import { startTestProduct, type TestProduct } from '../../testing/product.ts'
+import { eventually } from '../../testing/process.ts'
+import { signIn, startTestProduct, type TestProduct } from '../../testing/product.ts'
+
+import { createRestore, getRestore } from './contract.ts'
 
 const isWanted = missingPrograms.length === 0 || process.env['REQUIRE_PGBACKREST'] === '1'
 if (!isWanted) {
@@ -58,11 +61,31 @@ test.skipIf(!isWanted)(
     const database = `erp_tenant_${damaged.code.toLowerCase()}`
     await sql(live, database, `SET session_replication_role = replica; DELETE FROM finance.journal_line; DELETE FROM finance.account_balance`) // prettier-ignore
     await postEntry(neighbour.admin, '1.00')
-    expect(await salesOf(damaged.admin)).not.toBe('123.0000')
+    expect(await salesOf(damaged.admin)).not.toBe('123.00')
     await sql(live, 'postgres', 'SELECT pg_switch_wal()')
 
     const beside = await cluster.restoreBeside(String(moment), database)
     const lines = await sql(beside, database, 'SELECT sum(credit)::text AS sum FROM finance.journal_line')
     expect(lines).toEqual([{ sum: '123.0000' }])
+
+    // Out of the past as a backup, and in by the same door as any other.
+    const source = { ...addressOf(beside, false), database }
+    await expect(product.backups.takeFrom(neighbour.id, source)).rejects.toThrow(/is one of this tenant's/) // prettier-ignore
+    const backupId = await product.backups.takeFrom(damaged.id, source)
+    const restore = (
+      await product.operator.call(createRestore, {
+        params: { id: damaged.id },
+        body: { backupId, mode: 'swap' },
+      })
+    ).ok()
+    await eventually(async () => {
+      const found = (await product.operator.call(getRestore, { params: { id: restore.id } })).ok()
+      expect(found).toMatchObject({ state: 'swapped', verification: { findings: [] } })
+    })
+    const email = `ann@${damaged.code.toLowerCase().replaceAll('_', '-')}.example`
+    const { client } = await signIn(product.anonymous.with({ tenant: damaged.code }), email)
+    expect(await salesOf(client)).toBe('123.00')
+    // Nobody else went back.
+    expect(await salesOf(neighbour.admin)).toBe('8.00')
   },
 )
