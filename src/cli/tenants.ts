@@ -1,6 +1,7 @@
 import type { Static } from 'typebox'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
 import { bodyProblems } from '../http/validation.ts'
+import { archiveTenant, deleteTenant, listCertificates } from '../platform/closing/contract.ts'
 import {
   activateTenant,
   changeDatabasePassword,
@@ -136,7 +137,46 @@ const rotatePassword = command({
   },
 })
 
-export const commands = [list, create, provision, suspend, activate, rotatePassword]
+const confirm = {
+  ...text,
+  value: 'CODE',
+  required: true,
+  help: 'the code once more: nothing brings it back',
+} as const
+const reason = { ...text, help: 'stands in the certificate' } as const
+
+const archive = command({
+  name: 'tenants archive',
+  summary: 'make and prove a final backup, then drop the database; it can be restored from that',
+  arguments: ['CODE'],
+  options: { confirm: { ...confirm, help: 'the code once more' }, reason },
+  run: ({ values, positionals: [tenantCode = ''] }) => close(archiveTenant, tenantCode, values),
+})
+
+const remove = command({
+  name: 'tenants delete',
+  summary: 'remove everything of an archived tenant whose retention is over',
+  arguments: ['CODE'],
+  options: { confirm, reason },
+  run: ({ values, positionals: [tenantCode = ''] }) => close(deleteTenant, tenantCode, values),
+})
+
+export const commands = [list, create, provision, suspend, activate, rotatePassword, archive, remove]
+
+function close(
+  operation: typeof archiveTenant | typeof deleteTenant,
+  tenantCode: string,
+  given: { readonly confirm: string; readonly reason: string | undefined },
+): Promise<void> {
+  return withProduct(async (product) => {
+    const id = await tenantId(product, tenantCode)
+    const body = { confirm: given.confirm, ...(given.reason === undefined ? {} : { reason: given.reason }) }
+    const { operationId } = await callPlatform(product, operation, { params: { id }, body })
+    if (!(await finished(product, operationId))) return
+    const { certificates } = await callPlatform(product, listCertificates, { params: { id } })
+    process.stdout.write(`${JSON.stringify(certificates.at(-1), null, 2)}\n`)
+  })
+}
 
 function printMade({ tenant, setPasswordUrl }: Static<typeof CreatedTenant>): void {
   process.stdout.write(`${tenant.tenantCode}\t${tenant.status}\t${tenant.address}\n`)
