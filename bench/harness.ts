@@ -280,6 +280,40 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.ceil((sorted.length * percent) / 100) - 1)] ?? 0
+}
+
+// ---- databases ----------------------------------------------------------------------------------------
+
+/** A copy of the product's own template without the product, in milliseconds. */
+export async function rawClone(bench: Bench, round: number): Promise<number> {
+  const client = await bench.connect('postgres')
+  const { rows } = await client.query<{ datname: string }>(
+    `SELECT datname FROM pg_database WHERE datname LIKE 'erp\\_template\\_%'`,
+  )
+  const startedAt = performance.now()
+  await client.query(`CREATE DATABASE floor_clone_${round} TEMPLATE ${rows[0]?.datname}`)
+  const milliseconds = performance.now() - startedAt
+  await client.query(`DROP DATABASE floor_clone_${round}`)
+  await client.end()
+  return milliseconds
+}
+
+/** Until so many databases are ready. */
+export async function poolFilled(bench: Bench, count: number): Promise<void> {
+  const client = await bench.connect('erp_platform')
+  for (;;) {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM platform.ready_database WHERE state = 'ready' AND claimed_by IS NULL`,
+    )
+    if ((rows[0]?.count ?? 0) >= count) break
+    await sleep(50)
+  }
+  await client.end()
+}
+
 // ---- processes -----------------------------------------------------------------------------------------
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -7,6 +7,7 @@ import { fleetTouch } from './scenarios/fleet-touch.ts'
 import { importYear } from './scenarios/import-year.ts'
 import { listPage } from './scenarios/list-page.ts'
 import { postEntry } from './scenarios/post-entry.ts'
+import { provision100 } from './scenarios/provision-100.ts'
 import { tenants } from './scenarios/tenants.ts'
 import { trialBalance } from './scenarios/trial-balance.ts'
 
@@ -18,6 +19,7 @@ const scenarios: readonly Scenario[] = [
   importYear,
   fleetTouch,
   archive,
+  provision100,
 ]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true })

@@ -7,7 +7,14 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { makeFleet, type FleetTenant } from '../fleet.ts'
-import { request, type Bench, type Figure, type Scenario, type ServedProduct } from '../harness.ts'
+import {
+  percentile,
+  request,
+  type Bench,
+  type Figure,
+  type Scenario,
+  type ServedProduct,
+} from '../harness.ts'
 
 const TENANTS = Number(process.env['FLEET_TENANTS'] ?? 1_000)
 const AT_ONCE = 2
@@ -117,9 +124,4 @@ function watch(bench: Bench, product: ServedProduct): { stop(): Promise<Watched>
 
 function residentMegabytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-}
-
-export function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.ceil((sorted.length * percent) / 100) - 1)] ?? 0
 }

@@ -10,6 +10,7 @@ const files: Readonly<Record<string, () => Promise<{ commands: readonly Command[
   worker: () => import('./worker.ts'),
   migrate: () => import('./fleet.ts'),
   fleet: () => import('./fleet.ts'),
+  secrets: () => import('./secrets.ts'),
   tenants: () => import('./tenants.ts'),
   servers: () => import('./servers.ts'),
   restores: () => import('./restores.ts'),

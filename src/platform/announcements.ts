@@ -15,6 +15,7 @@ export type Announcement =
   | { readonly kind: 'server'; readonly serverId: string }
   | { readonly kind: 'user-session'; readonly tenantId: string; readonly sessionId: string | null }
   | { readonly kind: 'operator-session'; readonly sessionId: string }
+  | { readonly kind: 'secret-key' }
 
 const CHANNEL = 'erp_changes'
 const RECONNECT_MS = 1_000
@@ -32,21 +33,39 @@ export async function announceTenants(tx: PlatformTx, tenantIds: readonly string
   )
 }
 
+/** A listening process says in PostgreSQL's list of connections which master keys it knows, the newest first. */
+export const LISTENER = 'erp keys '
+
+export function keysOfListener(name: string): string[] {
+  return name.slice(LISTENER.length).split(' ')
+}
+
 export class Announcements {
   readonly #address: DatabaseAddress
   readonly #hear: (announcement: Announcement) => void
   readonly #forgetAll: () => void
+  readonly #name: string
   #client: pg.Client | undefined
   #stopped = false
 
-  constructor(address: DatabaseAddress, hear: (announcement: Announcement) => void, forgetAll: () => void) {
+  constructor(
+    address: DatabaseAddress,
+    hear: (announcement: Announcement) => void,
+    forgetAll: () => void,
+    keyIds: readonly string[] = [],
+  ) {
+    this.#name = `${LISTENER}${keyIds.join(' ')}`
     this.#address = address
     this.#hear = hear
     this.#forgetAll = forgetAll
   }
 
   async start(): Promise<void> {
-    const client = new pg.Client({ ...clientConfig(this.#address), connectionTimeoutMillis: 5_000 })
+    const client = new pg.Client({
+      ...clientConfig(this.#address),
+      application_name: this.#name,
+      connectionTimeoutMillis: 5_000,
+    })
     client.on('error', () => client.end().catch(() => {}))
     client.on('notification', ({ payload }) => this.#heard(payload))
     try {

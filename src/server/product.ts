@@ -29,6 +29,7 @@ import { Rehearsals } from '../platform/fleet/rehearsal.ts'
 import { SchemaReports } from '../platform/fleet/schema-report.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
 import { Moving } from '../platform/moves/moving.ts'
+import { SecretRotation } from '../platform/secrets/rotation.ts'
 import { ServerHealthChecks } from '../platform/servers/health.ts'
 import { DatabaseServers } from '../platform/servers/registry.ts'
 import { TenantDatabases } from '../platform/tenants/databases.ts'
@@ -57,6 +58,7 @@ export const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'system', ad
 /** Key of the advisory lock under which the platform's databases are made. */
 const PLATFORM_LOCK = 7_241_860_004
 const TEND_EVERY_MS = 60_000
+const OPEN_DOORS_NAMED = 10
 const CLOSE_IDLE_EVERY_MS = 50
 
 export interface ProductOptions {
@@ -83,6 +85,7 @@ export interface Product {
   readonly configuration: Configuration
   readonly gate: Gate
   readonly secrets: Secrets
+  readonly secretRotation: SecretRotation
   /** The server of the configuration. */
   readonly server: DatabaseServer
   readonly servers: DatabaseServers
@@ -122,8 +125,12 @@ export async function startProduct(
     await checkDatabaseServer(server, configuration.environment === 'production', log)
     await server.prepare()
     secrets.use(server.keyId) // processes that know an earlier key only may still be running
+    if (secrets.keyId !== secrets.newestKeyId) {
+      log('info', 'SECRET_KEY is not in use yet: `erp secrets rotate` changes over to it')
+    }
     const platformAddress = platform ?? server.migratorAddress('erp_platform')
     await ensurePlatform(server, platformAddress)
+    await warnOfOpenDoors(server, log)
     return await assemble({ configuration, server, secrets, platformAddress, log, stops, stop, options })
   } catch (error) {
     await stop()
@@ -163,9 +170,22 @@ async function ensurePlatform(server: DatabaseServer, platform: DatabaseAddress)
   await server.withLock(PLATFORM_LOCK, async () => {
     for (const database of [platform.database, workflowDatabaseOf(platform).database]) {
       if (!(await server.exists(database))) await server.create(database, undefined, platform.user)
+      // One that an administrator made is open to every role of the server, tenants' too.
+      await server.closeToOthers(database, platform.user)
     }
   })
   await migrate(platform, 'platform')
+}
+
+/** Databases of others on our server are theirs to shut; a tenant's role should not be able to enter them. */
+async function warnOfOpenDoors(server: DatabaseServer, log: Parts['log']): Promise<void> {
+  const open = await server.openDoors()
+  if (open.length === 0) return
+  const named = open.slice(0, OPEN_DOORS_NAMED).join(', ')
+  log(
+    'warn',
+    `${open.length} database(s) of this server are open to every role, tenants' too: ${named}. Their owners should REVOKE CONNECT ON DATABASE … FROM PUBLIC`,
+  )
 }
 
 function workflowDatabaseOf(platform: DatabaseAddress): DatabaseAddress {
@@ -409,6 +429,7 @@ async function assemble(parts: Parts): Promise<Product> {
     configuration,
     gate,
     secrets,
+    secretRotation: new SecretRotation({ gate, secrets, server, servers }),
     server,
     servers,
     directory,
@@ -590,7 +611,10 @@ interface Listeners {
   readonly gate: Gate
 }
 
-async function startAnnouncements({ platformAddress, stops }: Parts, listeners: Listeners): Promise<void> {
+async function startAnnouncements(
+  { platformAddress, server, secrets, log, stops }: Parts,
+  listeners: Listeners,
+): Promise<void> {
   const { directory, servers, users, operators, gate } = listeners
   const hear = (announcement: Announcement): void => {
     switch (announcement.kind) {
@@ -608,14 +632,25 @@ async function startAnnouncements({ platformAddress, stops }: Parts, listeners: 
         break
       case 'operator-session':
         operators.forget(announcement.sessionId)
+        break
+      case 'secret-key':
+        followKey()
     }
   }
-  const announcements = new Announcements(platformAddress, hear, () => {
+  // Another process changed the platform over to a newer key, which all of us know by then.
+  const followKey = (): void =>
+    void server.recogniseKey().then(
+      () => secrets.use(server.keyId),
+      (error: unknown) => log('error', `The secret key in use could not be found out: ${String(error)}`),
+    )
+  const forgetAll = (): void => {
+    followKey()
     directory.forget()
     servers.forget()
     users.forgetAll()
     operators.forgetAll()
-  })
+  }
+  const announcements = new Announcements(platformAddress, hear, forgetAll, secrets.keyIds)
   await announcements.start()
   stops.push(() => announcements.stop())
 }

@@ -279,6 +279,28 @@ export class DatabaseServer {
     })
   }
 
+  /** Leaves a database to one role. Where that is not ours to say, `openDoors` tells. */
+  async closeToOthers(database: string, role: string): Promise<void> {
+    const name = identifier(database)
+    await this.withAdmin(async (client) => {
+      await client
+        .query(`GRANT CONNECT, TEMPORARY ON DATABASE ${name} TO ${identifier(role)}`)
+        .catch(() => {})
+      await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`).catch(() => {})
+    })
+  }
+
+  /** Databases that every role may enter. */
+  async openDoors(): Promise<string[]> {
+    return this.withAdmin(async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT datname AS name FROM pg_database
+         WHERE datallowconn AND has_database_privilege('public', oid, 'CONNECT') ORDER BY 1`,
+      )
+      return rows.map(({ name }) => name)
+    })
+  }
+
   /**
    * Opens the door of one database to one role, and to no other: whoever died behind CREATE DATABASE has left it
    * open to every tenant's role.

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { sql } from 'kysely'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createJournalEntry } from '../erp/ledger/contract.ts'
 import { login, refresh, resetPassword } from '../erp/identity/contract.ts'
@@ -21,14 +22,16 @@ import {
   signIn,
   startTestProduct,
   tenantBody,
+  testEnvironment,
   type TestProduct,
   type TestTenant,
 } from '../testing/product.ts'
-import { rawRequest, type RawAnswer } from '../testing/process.ts'
+import { rawRequest, runErp, type RawAnswer } from '../testing/process.ts'
 import { sampleOf } from '../testing/samples.ts'
+import type { Problem } from '../kernel/problem.ts'
 import { withClient } from './databases.ts'
 import { tenantSql } from './handles.ts'
-import type { DatabaseAddress } from './pools.ts'
+import { connect, type DatabaseAddress } from './pools.ts'
 
 const CANARY = 'kestrel'
 const ADMIN_OF_B = 'bea@kestrel-b.example'
@@ -450,6 +453,68 @@ describe("A's role in PostgreSQL", () => {
     } finally {
       await product.server.drop(open)
     }
+  })
+
+  test('a platform that an administrator made beforehand is shut to it as well', async () => {
+    const made = `made_by_hand_${process.pid}`
+    for (const name of [made, `${made}_workflows`]) {
+      await withClient(product.server.admin, (client) =>
+        client.query(`CREATE DATABASE ${name} STRATEGY file_copy`),
+      )
+      expect(await codeOf(asA('SELECT 1', name))).toBeUndefined() // control: it was open
+    }
+    const environment = testEnvironment()
+    const url = new URL(environment['DATABASE_URL'] ?? '')
+    url.pathname = `/${made}`
+    const started = await runErp(['tenants', 'list'], {
+      ...environment,
+      DATABASE_URL: url.href,
+      DB_POOLER_URL: '',
+    })
+    expect([started.code, started.stderr]).toEqual([0, expect.any(String)])
+    for (const name of [made, `${made}_workflows`]) {
+      expect(await codeOf(asA('SELECT 1', name))).toBe('42501')
+      await product.server.drop(name)
+    }
+  })
+
+  test("no tenant's database, no ready one and no template is open to anybody but its own", async () => {
+    const strangers = await withClient(product.server.admin, async (client) => {
+      const { rows } = await client.query<{ door: string }>(
+        `SELECT d.datname || ': ' || coalesce(r.rolname, 'PUBLIC') AS door
+         FROM pg_database d CROSS JOIN aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+         WHERE (d.datname = ANY($1) OR starts_with(d.datname, 'erp_ready_') OR starts_with(d.datname, 'erp_template_'))
+           AND a.privilege_type = 'CONNECT' AND coalesce(r.rolname, '') NOT IN ('erp_migrator', 'erp_pooler')`,
+        [[own.database, databaseOfB]],
+      )
+      return rows.map(({ door }) => door)
+    })
+    const [mine, ...others] = strangers.toSorted((one) => (one.includes(own.user) ? -1 : 1))
+    expect(mine).toBe(`${own.database}: ${own.user}`) // control: doors are seen
+    expect(others.filter((door) => !/^(erp_ready_|erp_tenant_)\w+: erp_runtime_\w+$/.test(door))).toEqual([])
+    expect(others.filter((door) => door.includes(own.user))).toEqual([])
+  })
+
+  test('has its time limits whatever connects as it, and no more connections than its limit', async () => {
+    const limits = await asA(
+      `SELECT name, reset_val AS setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY 1`,
+    )
+    expect(limits).toEqual([
+      { name: 'idle_in_transaction_session_timeout', setting: '60000' },
+      { name: 'lock_timeout', setting: '10000' },
+      { name: 'statement_timeout', setting: '30000' },
+    ])
+    const clients: pg.Client[] = []
+    let refusal: unknown
+    while (refusal === undefined && clients.length <= 50) {
+      await connect(own, 1_000).then(
+        (client) => clients.push(client),
+        (error: Problem) => (refusal = error.cause),
+      )
+    }
+    await Promise.all(clients.map((client) => client.end()))
+    expect(refusal).toMatchObject({ code: '53300' })
+    expect(clients.length).toBeGreaterThan(40) // the product has some, too
   })
 
   test('owns nothing, is nobody special, and is bounded in connections', async () => {
