@@ -39,6 +39,8 @@ export interface Operation {
   readonly bodyLimitBytes?: number
   /** Answers with a file instead of the envelope. */
   readonly isDownload?: boolean
+  /** Also for tenants that are closed but may still take their data along, e.g. suspended for not paying. */
+  readonly isOpenForExport?: boolean
 }
 
 export function operation<const Shape extends Operation>(shape: Shape): Shape {

@@ -28,6 +28,8 @@ export interface TenantEntry {
   readonly location: TenantLocation
   /** What keeps it out, if anything: suspended, still being made, or of an older schema. */
   readonly closedBecause: Problem | undefined
+  /** Though closed, its administrator may sign in and take its data along. */
+  readonly isOpenForExport?: boolean
 }
 
 /** What the HTTP server needs from those above it. */
@@ -155,7 +157,7 @@ async function serve(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { operation } = route
-  const tenant = operation.audience === 'tenant' ? await findTenant(request, ports) : undefined
+  const tenant = operation.audience === 'tenant' ? await findTenant(request, ports, operation) : undefined
   const principal =
     operation.permission === 'anonymous' ? undefined : await authenticate(request, ports, tenant)
   if (principal) {
@@ -202,7 +204,11 @@ function sendFile(reply: FastifyReply, download: Download): FastifyReply {
     .send(Readable.from(download.stream))
 }
 
-async function findTenant(request: FastifyRequest, ports: HttpPorts): Promise<TenantEntry> {
+async function findTenant(
+  request: FastifyRequest,
+  ports: HttpPorts,
+  operation: Operation,
+): Promise<TenantEntry> {
   const header = request.headers['x-tenant-id']
   const code = typeof header === 'string' && header !== '' ? header : undefined
   const found = await ports.findTenant({ code, host: request.hostname })
@@ -215,7 +221,7 @@ async function findTenant(request: FastifyRequest, ports: HttpPorts): Promise<Te
     throw new Problem(problems.notFound, { message })
   }
   request.tenantCode = entry.location.tenantCode
-  if (entry.closedBecause) throw entry.closedBecause
+  if (entry.closedBecause && !(entry.isOpenForExport && operation.isOpenForExport)) throw entry.closedBecause
   return entry
 }
 

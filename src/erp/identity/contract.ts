@@ -37,6 +37,7 @@ const NewPassword = Type.String({ minLength: 8, maxLength: 72 })
 
 export const login = operation({
   name: 'login',
+  isOpenForExport: true,
   method: 'POST',
   path: '/auth/login',
   summary: 'Sign in to a tenant',
@@ -58,6 +59,7 @@ export const login = operation({
 
 export const refresh = operation({
   name: 'refresh',
+  isOpenForExport: true,
   method: 'POST',
   path: '/auth/refresh',
   summary: 'Exchange a refresh token for a new pair; a token used twice ends its session',
@@ -71,6 +73,7 @@ export const refresh = operation({
 
 export const logout = operation({
   name: 'logout',
+  isOpenForExport: true,
   method: 'POST',
   path: '/auth/logout',
   summary: 'End this session',
@@ -83,6 +86,7 @@ export const logout = operation({
 
 export const me = operation({
   name: 'me',
+  isOpenForExport: true,
   method: 'GET',
   path: '/auth/me',
   summary: 'Who is signed in, with permissions and companies',

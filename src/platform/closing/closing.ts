@@ -86,8 +86,6 @@ interface Before extends Pick<
   readonly statusReason: string | null
 }
 
-type Place = Pick<Before, 'id' | 'databaseName' | 'serverId' | 'runtimeRole'>
-
 export const ARCHIVABLE = ['active', 'read_only', 'suspended', 'cancelled']
 const TRIALS_AT_ONCE = 5
 
@@ -152,16 +150,13 @@ export class Closing {
 
   async #archive(order: ClosingOrder): Promise<void> {
     const { tenantId } = order
-    const { backups, log, endSessions } = this.#ports
+    const { backups, log } = this.#ports
     let before: Before | undefined
     let isProven = false
     try {
       before = await this.#step('archive-claim', () => this.#claim(order, ARCHIVABLE, true))
-      const { id, databaseName, serverId, runtimeRole } = before
-      await this.#step('archive-access', async () => {
-        await endSessions(id, 'the account is archived')
-        await this.#hold({ id, databaseName, serverId, runtimeRole })
-      })
+      const was = before
+      await this.#step('archive-access', () => this.#shut(was))
       const backupId = await this.#step('archive-backup', () => backups.plan(tenantId, 'archive'))
       await backups.finish(backupId)
       const proof = await this.#step(
@@ -173,7 +168,6 @@ export class Closing {
       await finished
       await this.#step('archive-compared', () => this.#compare(tenantId, backupId))
       isProven = true
-      const was = before
       await this.#step('archive-dropped', () => this.#drop(was), 'persistent')
       await this.#step(
         'archive-settled',
@@ -224,11 +218,13 @@ export class Closing {
     })
   }
 
-  /** What is backed up now is what there is to the end: writes that are under way end first. */
-  async #hold({ id, databaseName, serverId, runtimeRole }: Place): Promise<void> {
-    const { servers, gate } = this.#ports
-    if (databaseName === null || runtimeRole === null) throw new Error('The tenant has no database')
-    const held = { server: await servers.get(serverId), database: databaseName, role: runtimeRole }
+  /** Sessions end, and what is backed up then is what there is to the end: writes under way end first. */
+  async #shut({ id, databaseName: database, serverId, runtimeRole: role }: Before): Promise<void> {
+    const { servers, gate, endSessions } = this.#ports
+    if (database === null || role === null) throw new Error('The tenant has no database')
+    const held = { server: await servers.get(serverId), database, role }
+    await letWrite(held) // a step that is repeated finds writes held, and sessions are ended by writing
+    await endSessions(id, 'the account is archived')
     await holdWrites(held, () =>
       gate.writePlatform(SYSTEM, (tx) => announce(tx, { kind: 'tenant', tenantId: id, reconnect: true })),
     )

@@ -31,7 +31,12 @@ export const TenantExport = Type.Object({
 })
 
 const asOperator = { tag: 'Exports', audience: 'platform' } as const
-const asTenant = { tag: 'Exports', audience: 'tenant', permission: 'tenant-exports:create' } as const
+const asTenant = {
+  tag: 'Exports',
+  audience: 'tenant',
+  permission: 'tenant-exports:create',
+  isOpenForExport: true,
+} as const
 
 export const createTenantExport = operation({
   ...asOperator,

@@ -4,11 +4,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sql } from 'kysely'
+import { trialBalance } from '../../erp/reports/contract.ts'
 import { SYSTEM } from '../../server/product.ts'
 import { platformSql } from '../../tenancy/handles.ts'
 import { postEntry } from '../../testing/books.ts'
 import { eventually } from '../../testing/process.ts'
-import { startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
+import { signIn, startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
 import { addUser } from '../../testing/users.ts'
 import { unzip } from '../../testing/zip.ts'
 import {
@@ -121,6 +122,24 @@ test('a damaged file is not given out', async () => {
   })
   // Cut off in the middle, or refused when the damage is found before the first byte has left.
   expect(await outcome.catch(() => 'cut off')).toBeOneOf([500, 'cut off'])
+})
+
+test('who is suspended for not paying may sign in and take everything along, and do nothing else', async () => {
+  const suspend = (id: string, cause: string) =>
+    product.operator.send('POST', `/api/v1/platform/tenants/${id}/suspend`, { reason: 'not paid', cause })
+  expect((await suspend(other.id, 'payment')).status).toBe(200)
+  const email = `ann@${other.code.toLowerCase().replaceAll('_', '-')}.example`
+  const { client } = await signIn(product.anonymous.with({ tenant: other.code }), email)
+  const begun = (await client.call(createOwnExport)).ok()
+  await eventually(async () => {
+    expect((await client.call(getOwnExport, { params: { id: begun.id } })).ok().state).toBe('done')
+  })
+  expect((await fileOf(client, `/api/v1/tenant/exports/${begun.id}/file`)).status).toBe(200)
+  expect((await client.call(trialBalance)).error.code).toBe('TENANT_SUSPENDED')
+  // Control: suspended for something else, not even that.
+  const third = await product.createTenant()
+  expect((await suspend(third.id, 'other')).status).toBe(200)
+  expect((await third.admin.call(createOwnExport)).error.code).toBe('TENANT_SUSPENDED')
 })
 
 test('when its days are over the file is gone', async () => {

@@ -49,6 +49,8 @@ export const Tenant = Type.Object({
   databaseName: nullable(Type.String()),
   schemaVersion: nullable(Type.String()),
   statusChangedAt: Instant,
+  suspensionCause: nullable(oneOf(['payment', 'other'])),
+  archiveBackupId: nullable(Type.String({ description: 'What an archived tenant is restored from' })),
   isNeutralised: Type.Boolean({ description: 'A copy of another tenant: no mails and webhooks leave it' }),
   lastProvenRestoreAt: nullable(
     Type.String({ description: 'When a backup of it was last restored, compared and its books proven' }),
@@ -182,7 +184,15 @@ export const suspendTenant = operation({
   permission: 'tenants:suspend',
   access: 'steps',
   params: IdParams,
-  body: Type.Object({ reason: Reason }, { additionalProperties: false }),
+  body: Type.Object(
+    {
+      reason: Reason,
+      cause: Type.Optional(
+        oneOf(['payment', 'other'], 'Suspended for not paying, its administrator may still fetch an export'),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   data: Tenant,
 })
 

@@ -89,7 +89,7 @@ export class TenantDirectory {
         .selectFrom('platform.tenant')
         .select(['id', 'tenant_code', 'status', 'status_reason', 'server_id', 'database_name'])
         .select(['runtime_role', 'sealed_runtime_password', 'schema_version'])
-        .select('sealed_next_runtime_password')
+        .select(['sealed_next_runtime_password', 'suspension_cause'])
         .select((eb) =>
           eb
             .selectFrom('platform.schema_version as v')
@@ -122,7 +122,9 @@ export class TenantDirectory {
       tenantCode: row.tenant_code,
       address: (anew = false) => this.#currentAddress(id, anew),
     }
-    return { location, address, closedBecause: this.#closedBecause(row) }
+    const isUnpaid = row.status === 'suspended' && row.suspension_cause === 'payment'
+    const isOpenForExport = isUnpaid || row.status === 'cancelled'
+    return { location, address, closedBecause: this.#closedBecause(row), isOpenForExport }
   }
 
   /** Asked for each new connection: a location that was found before the tenant moved leads to where it is now. */

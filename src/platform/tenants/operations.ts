@@ -67,7 +67,15 @@ export function tenantRoutes(ports: TenantPorts): Route[] {
     implement(getTenant, (tx, { params }) => read(ports, tx, params.id)),
     implement(suspendTenant, async (door, { params, body }) => {
       const { tenant, backupId } = await door.write(async (tx) => ({
-        tenant: await changeStatus(ports, tx, params.id, 'suspended', ['active', 'read_only'], body.reason),
+        tenant: await changeStatus(
+          ports,
+          tx,
+          params.id,
+          'suspended',
+          ['active', 'read_only'],
+          body.reason,
+          body.cause ?? 'other',
+        ),
         // Of the data as they are when the door is shut: written down with the suspension, never without it.
         backupId: await ports.backups.plan(tx, params.id, 'suspension'),
       }))
@@ -240,12 +248,15 @@ async function changeStatus(
   status: 'suspended' | 'active',
   from: readonly string[],
   reason: string | null,
+  cause: 'payment' | 'other' | null = null,
 ): Promise<TenantData> {
   const changed = await tx.run(
     platformSql
       .updateTable('platform.tenant')
-      .set({ status, status_reason: reason })
+      .set({ status, status_reason: reason, suspension_cause: cause })
       .where('id', '=', id)
+      // What is being archived is not let in again: its database is about to go.
+      .where((eb) => eb.or([eb('busy_with', 'is', null), eb('busy_with', 'not like', 'archive-tenant:%')]))
       .where('status', 'in', [...from]),
   )
   const tenant = await read(ports, tx, id)
@@ -328,6 +339,8 @@ const COLUMNS = [
   't.database_name as databaseName',
   't.schema_version as schemaVersion',
   't.status_changed_at as statusChangedAt',
+  't.suspension_cause as suspensionCause',
+  't.archive_backup_id as archiveBackupId',
   't.is_neutralised as isNeutralised',
   't.last_proven_restore_at as lastProvenRestoreAt',
   't.busy_with as busyWith',
@@ -336,8 +349,9 @@ const COLUMNS = [
   't.updated_at as updatedAt',
 ] as const
 
-type Row = Omit<TenantData, 'address' | 'status' | 'chartTemplate'> & {
+type Row = Omit<TenantData, 'address' | 'status' | 'chartTemplate' | 'suspensionCause'> & {
   status: string
+  suspensionCause: string | null
   chartTemplate: string
 }
 

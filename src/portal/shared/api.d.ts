@@ -1820,6 +1820,9 @@ export interface operations {
                 schemaVersion: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 statusChangedAt: string
+                suspensionCause: ('payment' | 'other') | null
+                /** @description What an archived tenant is restored from */
+                archiveBackupId: string | null
                 /** @description A copy of another tenant: no mails and webhooks leave it */
                 isNeutralised: boolean
                 /** @description When a backup of it was last restored, compared and its books proven */
@@ -1952,6 +1955,9 @@ export interface operations {
                 schemaVersion: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 statusChangedAt: string
+                suspensionCause: ('payment' | 'other') | null
+                /** @description What an archived tenant is restored from */
+                archiveBackupId: string | null
                 /** @description A copy of another tenant: no mails and webhooks leave it */
                 isNeutralised: boolean
                 /** @description When a backup of it was last restored, compared and its books proven */
@@ -2055,6 +2061,9 @@ export interface operations {
                 schemaVersion: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 statusChangedAt: string
+                suspensionCause: ('payment' | 'other') | null
+                /** @description What an archived tenant is restored from */
+                archiveBackupId: string | null
                 /** @description A copy of another tenant: no mails and webhooks leave it */
                 isNeutralised: boolean
                 /** @description When a backup of it was last restored, compared and its books proven */
@@ -2155,6 +2164,9 @@ export interface operations {
               schemaVersion: string | null
               /** @description Instant in UTC, ISO 8601 */
               statusChangedAt: string
+              suspensionCause: ('payment' | 'other') | null
+              /** @description What an archived tenant is restored from */
+              archiveBackupId: string | null
               /** @description A copy of another tenant: no mails and webhooks leave it */
               isNeutralised: boolean
               /** @description When a backup of it was last restored, compared and its books proven */
@@ -2208,6 +2220,11 @@ export interface operations {
       content: {
         'application/json': {
           reason: string
+          /**
+           * @description Suspended for not paying, its administrator may still fetch an export
+           * @enum {unknown}
+           */
+          cause?: 'payment' | 'other'
         }
       }
     }
@@ -2256,6 +2273,9 @@ export interface operations {
               schemaVersion: string | null
               /** @description Instant in UTC, ISO 8601 */
               statusChangedAt: string
+              suspensionCause: ('payment' | 'other') | null
+              /** @description What an archived tenant is restored from */
+              archiveBackupId: string | null
               /** @description A copy of another tenant: no mails and webhooks leave it */
               isNeutralised: boolean
               /** @description When a backup of it was last restored, compared and its books proven */
@@ -2357,6 +2377,9 @@ export interface operations {
               schemaVersion: string | null
               /** @description Instant in UTC, ISO 8601 */
               statusChangedAt: string
+              suspensionCause: ('payment' | 'other') | null
+              /** @description What an archived tenant is restored from */
+              archiveBackupId: string | null
               /** @description A copy of another tenant: no mails and webhooks leave it */
               isNeutralised: boolean
               /** @description When a backup of it was last restored, compared and its books proven */

@@ -333,6 +333,7 @@ export interface PlatformTenant {
   status_changed_at: Generated<Timestamp>
   status_reason: string | null
   subdomain: string
+  suspension_cause: string | null
   tenant_code: string
   updated_at: Generated<Timestamp>
 }
