@@ -15,6 +15,7 @@ import {
 } from '../platform/tenants/contract.ts'
 import { callPlatform, finished } from './caller.ts'
 import { command, UsageError } from './command.ts'
+import { commands as moves } from './moves.ts'
 import { tenantId, withProduct } from './program.ts'
 import { serverNamed } from './servers.ts'
 
@@ -161,7 +162,17 @@ const remove = command({
   run: ({ values, positionals: [tenantCode = ''] }) => close(deleteTenant, tenantCode, values),
 })
 
-export const commands = [list, create, provision, suspend, activate, rotatePassword, archive, remove]
+export const commands = [
+  list,
+  create,
+  provision,
+  suspend,
+  activate,
+  rotatePassword,
+  archive,
+  remove,
+  ...moves,
+]
 
 function close(
   operation: typeof archiveTenant | typeof deleteTenant,

@@ -1,13 +1,13 @@
 /**
  * A server that dies or fails at one step of a workflow, for tests; with OF_TENANT at that tenant's provisioning
  * alone, while what it takes over of others goes on as anywhere. CRASH_AT=`<step>:<before|after>` sends itself SIGKILL there; FAIL_AT=`<step>,<step>`
- * throws in these steps, however often they are tried.
+ * throws in these steps, however often they are tried. TELL_STEPS=1 tells of each step that it begins.
  */
 import { readConfiguration } from '../server/configuration.ts'
 import { startProduct, SYSTEM, type Product } from '../server/product.ts'
 import { platformSql } from '../tenancy/handles.ts'
 
-const { CRASH_AT: crashAt, FAIL_AT: failAt, OF_TENANT: ofTenant } = process.env
+const { CRASH_AT: crashAt, FAIL_AT: failAt, OF_TENANT: ofTenant, TELL_STEPS: tellSteps } = process.env
 
 const failing = failAt?.split(',') ?? []
 let product: Product | undefined
@@ -24,6 +24,7 @@ product = await startProduct(readConfiguration(process.env), {
   compensationAttempts: 2,
   tendEveryMs: 500,
   atStep: async (step, moment, tenantId) => {
+    if (tellSteps !== undefined && moment === 'before') process.stderr.write(`step ${step} of ${tenantId}\n`)
     if (!(await isMeant(tenantId))) return
     if (`${step}:${moment}` === crashAt) process.kill(process.pid, 'SIGKILL')
     if (failing.includes(step)) throw new Error(`test: step ${step} fails`)

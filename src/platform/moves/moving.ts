@@ -46,7 +46,8 @@ export interface MovingPorts {
   readonly keepDays: number
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   /** Tests stop the process or fail here; nothing else does. */
-  readonly atStep?: ((step: string, moment: 'before' | 'after') => void | Promise<void>) | undefined
+  readonly atStep?:
+    ((step: string, moment: 'before' | 'after', tenantId: string) => void | Promise<void>) | undefined
   readonly compensationAttempts?: number | undefined
 }
 
@@ -169,24 +170,27 @@ export class Moving {
   // ---- the workflow ------------------------------------------------------------------------------------
 
   async #move(moveId: string): Promise<void> {
+    const { tenantId } = await this.#journey(moveId)
+    const step = <Result>(name: Step, work: () => Promise<Result>): Promise<Result> =>
+      this.#step(tenantId, name, work)
     try {
-      let since = await this.#step('copy', () => this.#copy(moveId))
-      since = await this.#step('catch up', () => this.#catchUp(moveId, since))
-      const heldAtMs = await this.#step('hold', () => this.#hold(moveId))
+      const copiedAt = await step('copy', () => this.#copy(moveId))
+      const since = await step('catch up', () => this.#catchUp(moveId, copiedAt))
+      const heldAtMs = await step('hold', () => this.#hold(moveId))
       const inTime = <Result>(work: Promise<Result>): Promise<Result> => this.#inTime(heldAtMs, work)
-      await this.#step('last rows', () => inTime(this.#lastRows(moveId, since)))
-      const portrait = await this.#step('compare', () => inTime(this.#compare(moveId)))
+      await step('last rows', () => inTime(this.#lastRows(moveId, since)))
+      const portrait = await step('compare', () => inTime(this.#compare(moveId)))
       // Not raced against the clock: it is short, and half of it behind our back would be worse than late.
-      await this.#step('switch', () => this.#switch(moveId, portrait, heldAtMs))
+      await step('switch', () => this.#switch(moveId, portrait, heldAtMs))
     } catch (error) {
       const reason = reasonOf(error)
-      const isTakenBack = await this.#step('compensation', () => this.#takeBack(moveId, reason))
+      const isTakenBack = await step('compensation', () => this.#takeBack(moveId, reason))
       if (isTakenBack) throw error
     }
-    await this.#step('finish', () => this.#finish(moveId))
+    await step('finish', () => this.#finish(moveId))
   }
 
-  async #step<Result>(name: Step, work: () => Promise<Result>): Promise<Result> {
+  async #step<Result>(tenantId: string, name: Step, work: () => Promise<Result>): Promise<Result> {
     const { atStep, compensationAttempts = COMPENSATION_ATTEMPTS } = this.#ports
     const retries =
       name === 'compensation' || name === 'finish'
@@ -194,9 +198,9 @@ export class Moving {
         : { maxAttempts: name === 'compare' ? 1 : STEP_ATTEMPTS, backoffRate: 2 }
     return DBOS.runStep(
       async () => {
-        await atStep?.(`move ${name}`, 'before')
+        await atStep?.(`move ${name}`, 'before', tenantId)
         const result = await work()
-        await atStep?.(`move ${name}`, 'after')
+        await atStep?.(`move ${name}`, 'after', tenantId)
         return result
       },
       { name, retriesAllowed: true, intervalSeconds: 0.2, ...retries },
