@@ -30,9 +30,13 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: 'platform.server', column: 'sealed_admin_user', context: `id || '/user'` },
   { table: 'platform.server', column: 'sealed_admin_password', context: `id || '/password'` },
   { table: 'platform.backup', column: 'sealed_key', context: `'archive/' || id` },
+  { table: 'platform.tenant_export', column: 'sealed_key', context: `'archive/' || id` },
+  { table: 'platform.restore', column: 'sealed_side_password', context: 'side_role' },
+  { table: 'platform.mail', column: 'sealed_content', context: `'mail/' || id` },
 ]
 
 const BATCH = 200
+const NAMED_MAXIMUM = 20
 const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'change-secret-key', address: null }
 
 export interface SecretRotationPorts {
@@ -55,6 +59,14 @@ export interface RotationOutcome {
   readonly sealedAnew: number
   /** Servers that could not be reached; they keep the earlier key until this is done again. */
   readonly serversLeft: readonly string[]
+  /** Texts that none of our keys opens, by table, column and id; left as they are. */
+  readonly unopened: readonly string[]
+}
+
+interface Batch {
+  readonly sealedAnew: number
+  readonly last: string | undefined
+  readonly unopened: readonly string[]
 }
 
 export class SecretRotation {
@@ -97,17 +109,21 @@ export class SecretRotation {
       await recordEvent(tx, { action: 'change secret key', entity: 'secret-key', details: { keyId } })
     })
     let sealedAnew = 0
+    const unopened: string[] = []
     for (const column of sealedColumns) {
-      for (;;) {
-        const changed = await this.#ports.gate.writePlatform(SYSTEM, (tx) =>
-          this.#sealBatch(tx, column, keyId),
+      let last: string | undefined
+      do {
+        const after: string | undefined = last
+        const batch = await this.#ports.gate.writePlatform(SYSTEM, (tx) =>
+          this.#sealBatch(tx, column, keyId, after),
         )
-        if (changed === 0) break
-        sealedAnew += changed
-        onBatch(sealedAnew)
-      }
+        last = batch.last
+        sealedAnew += batch.sealedAnew
+        unopened.push(...batch.unopened)
+        if (batch.sealedAnew > 0) onBatch(sealedAnew)
+      } while (last !== undefined)
     }
-    return { keyId, sealedAnew, serversLeft }
+    return { keyId, sealedAnew, serversLeft, unopened: unopened.slice(0, NAMED_MAXIMUM) }
   }
 
   /** A process without the new key could neither open what others seal with it nor verify their tokens. */
@@ -141,21 +157,38 @@ export class SecretRotation {
     return left
   }
 
-  async #sealBatch(tx: PlatformTx, { table, column, context }: SealedColumn, keyId: string): Promise<number> {
+  async #sealBatch(
+    tx: PlatformTx,
+    { table, column, context }: SealedColumn,
+    keyId: string,
+    after: string | undefined,
+  ): Promise<Batch> {
     const { secrets } = this.#ports
     const rows = await tx.rows(
       sql<{ id: string; sealed: string; context: string }>`SELECT id, ${sql.ref(column)} AS sealed,
           ${sql.raw(context)} AS context
         FROM ${sql.table(table)} WHERE ${sql.ref(column)} LIKE 'v1.%' AND split_part(${sql.ref(column)}, '.', 2) <> ${keyId}
+          AND (${after ?? null}::uuid IS NULL OR id > ${after ?? null})
         ORDER BY id LIMIT ${BATCH} FOR UPDATE`.compile(platformSql),
     )
-    if (rows.length === 0) return 0
-    const sealed = rows.map((row) => secrets.seal(secrets.open(row.sealed, row.context), row.context))
-    await tx.run(
-      sql`UPDATE ${sql.table(table)} AS t SET ${sql.ref(column)} = anew.sealed
-        FROM unnest(${rows.map(({ id }) => id)}::uuid[], ${sealed}::text[]) AS anew (id, sealed)
-        WHERE t.id = anew.id`.compile(platformSql),
-    )
-    return rows.length
+    const anew: { id: string; sealed: string }[] = []
+    const unopened: string[] = []
+    for (const row of rows) {
+      try {
+        const plain = secrets.open(row.sealed, row.context)
+        anew.push({ id: row.id, sealed: secrets.seal(plain, row.context) })
+      } catch {
+        unopened.push(`${table}.${column} ${row.id}`) // one that is lost must not keep the others from their key
+      }
+    }
+    if (anew.length > 0) {
+      await tx.run(
+        sql`UPDATE ${sql.table(table)} AS t SET ${sql.ref(column)} = anew.sealed
+          FROM unnest(${anew.map(({ id }) => id)}::uuid[], ${anew.map(({ sealed }) => sealed)}::text[]) AS anew (id, sealed)
+          WHERE t.id = anew.id`.compile(platformSql),
+      )
+    }
+    const last = rows.length === BATCH ? rows.at(-1)?.id : undefined
+    return { sealedAnew: anew.length, last, unopened }
   }
 }

@@ -167,6 +167,13 @@ describe('a change whose process died', () => {
     expect((await addressOf(tenant)).password).toBe('never-told')
   })
 
+  test('and one written down for another role, before a restore, is not used', async () => {
+    await setNext(product.secrets.seal('of-another-role', 'erp_runtime_another'))
+    await change(tenant)
+    expect((await addressOf(tenant)).password).not.toBe('of-another-role')
+    expect(await ask()).toBe(200)
+  })
+
   test('control: without the next one written down, everybody is kept out', async () => {
     const address = await dieAfterTelling()
     await setNext(null)
@@ -176,6 +183,26 @@ describe('a change whose process died', () => {
     await product.server.changeRuntimePassword(address.user, address.password)
     await eventually(async () => expect(await ask()).toBe(200))
   })
+})
+
+test('a tenant that something else has to itself keeps its password, and the operation says so', async () => {
+  const setBusy = (work: string | null): Promise<unknown> =>
+    product.gate.writePlatform(SYSTEM, (tx) =>
+      tx.run(sql`UPDATE platform.tenant SET busy_with = ${work} WHERE id = ${other.id}`.compile(platformSql)),
+    )
+  const { password } = await addressOf(other)
+  await setBusy('move-tenant:test')
+  const started = await product.operator.call(changeDatabasePassword, { params: { id: other.id } })
+  const { operationId } = started.ok()
+  await eventually(async () => {
+    const state = (await product.operator.call(getOperation, { params: { id: operationId } })).ok()
+    expect([state.status, state.error]).toEqual([
+      'failed',
+      expect.stringContaining('Other work has the tenant'),
+    ])
+  })
+  expect((await addressOf(other)).password).toBe(password)
+  await setBusy(null)
 })
 
 test("every tenant's at once", async () => {

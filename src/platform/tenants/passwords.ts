@@ -139,7 +139,7 @@ export class DatabasePasswords {
       ),
     )
     if (!row) return undefined
-    if (row.sealed !== null) return { ...row, sealed: row.sealed }
+    if (row.sealed !== null && this.#isOpened(row.sealed, row.role)) return { ...row, sealed: row.sealed }
     const sealed = this.#ports.secrets.seal(randomBytes(24).toString('base64url'), row.role)
     await tx.run(
       sql`UPDATE platform.tenant SET sealed_next_runtime_password = ${sealed} WHERE id = ${tenantId}`.compile(
@@ -147,6 +147,15 @@ export class DatabasePasswords {
       ),
     )
     return { ...row, sealed }
+  }
+
+  /** Not by another role than ours (the tenant was restored meanwhile), nor with a key that was lost. */
+  #isOpened(sealed: string, role: string): boolean {
+    try {
+      return this.#ports.secrets.open(sealed, role) !== ''
+    } catch {
+      return false
+    }
   }
 
   /** Those of our processes are closed as soon as they are idle; whoever else knew the old password has to go too. */
