@@ -25,8 +25,17 @@ const CONNECTION_LIMIT = 50
 /** Copying is the disk's work: more at once do not make it shorter. */
 const AT_ONCE = 3
 
+const made = new WeakMap<Bench, Promise<FleetTenant[]>>()
+
+/** Made once a bench, for all scenarios that want one. */
+export function makeFleet(bench: Bench, count: number): Promise<FleetTenant[]> {
+  const known = made.get(bench) ?? cloneFleet(bench, count)
+  made.set(bench, known)
+  return known
+}
+
 /** The product must not be running: a database that is copied has no visitors. */
-export async function makeFleet(bench: Bench, count: number): Promise<FleetTenant[]> {
+async function cloneFleet(bench: Bench, count: number): Promise<FleetTenant[]> {
   const model = await makeModel(bench)
   const secrets = new Secrets(bench.environment()['SECRET_KEY'] ?? '')
   const server = new DatabaseServer(addressOf(bench.adminUrl, false), secrets)

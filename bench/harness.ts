@@ -56,9 +56,24 @@ export class Bench {
   }
 
   /** The product as its users run it: a process of its own. */
-  async serve(environment: Record<string, string> = {}): Promise<ServedProduct> {
+  serve(environment: Record<string, string> = {}): Promise<ServedProduct> {
+    return this.#served(join(ROOT, 'bin/erp'), ['serve'], environment)
+  }
+
+  /** The product as a release that does not exist (see src/testing/release-server.ts). */
+  serveRelease(environment: Record<string, string>): Promise<ServedProduct> {
+    const program = join(ROOT, 'src/testing/release-server.ts')
+    const arguments_ = ['--disable-warning=ExperimentalWarning', program]
+    return this.#served(join(ROOT, 'node_modules/.bin/node'), arguments_, environment)
+  }
+
+  async #served(
+    file: string,
+    arguments_: readonly string[],
+    environment: Record<string, string>,
+  ): Promise<ServedProduct> {
     const port = await freePort()
-    const child = this.spawn(join(ROOT, 'bin/erp'), ['serve'], {
+    const child = this.spawn(file, arguments_, {
       ...this.environment(),
       PORT: String(port),
       ...environment,
@@ -138,9 +153,6 @@ export class ServedProduct {
 
   /** Milliseconds from the request to the 201. */
   async createTenant(code: string, password: string | undefined): Promise<number> {
-    this.#operatorToken ??= (
-      await call(this.url, 'POST', '/api/v1/platform/auth/login', {}, OPERATOR)
-    ).data.token
     const body = {
       tenantCode: code,
       companyName: code,
@@ -154,15 +166,17 @@ export class ServedProduct {
       ...(password === undefined ? {} : { adminPassword: password }),
     }
     const startedAt = performance.now()
-    const answer = await call(
-      this.url,
-      'POST',
-      '/api/v1/platform/tenants',
-      { authorization: `Bearer ${this.#operatorToken}` },
-      body,
-    )
+    const answer = await this.asOperator('POST', '/tenants', body)
     if (answer.data?.tenant?.status !== 'active') throw new Error(`No tenant: ${JSON.stringify(answer)}`)
     return performance.now() - startedAt
+  }
+
+  async asOperator(method: string, path: string, body?: unknown): ReturnType<typeof call> {
+    this.#operatorToken ??= (
+      await call(this.url, 'POST', '/api/v1/platform/auth/login', {}, OPERATOR)
+    ).data.token
+    const headers = { authorization: `Bearer ${this.#operatorToken}` }
+    return call(this.url, method, `/api/v1/platform${path}`, headers, body)
   }
 
   /** Headers of the tenant's signed-in administrator. */

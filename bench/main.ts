@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Bench, type Figure, type Scenario } from './harness.ts'
 import { archive } from './scenarios/archive.ts'
+import { fleetMigrate } from './scenarios/fleet-migrate.ts'
 import { fleetTouch } from './scenarios/fleet-touch.ts'
 import { importYear } from './scenarios/import-year.ts'
 import { listPage } from './scenarios/list-page.ts'
@@ -20,6 +21,7 @@ const scenarios: readonly Scenario[] = [
   fleetTouch,
   archive,
   provision100,
+  fleetMigrate,
 ]
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true })

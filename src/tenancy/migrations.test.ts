@@ -3,6 +3,7 @@ import { SECRET_KEY } from '../testing/product.ts'
 import { addressOf, DatabaseServer, withClient } from './databases.ts'
 import { currentVersion, fingerprint, migrate, newestVersion, rollBack } from './migrations.ts'
 import type { DatabaseAddress } from './pools.ts'
+import { describeSchema } from './schema-description.ts'
 import { Secrets } from './secrets.ts'
 
 const sets = ['platform', 'tenant'] as const
@@ -29,28 +30,10 @@ const OURS = `n.nspname NOT IN ('pg_catalog', 'information_schema', 'migrations'
 
 /** Everything a migration makes, told as text; two databases that were made alike tell the same. */
 async function everythingIn(address: DatabaseAddress): Promise<string[]> {
-  const parts = [
-    `SELECT format('schema %s %s', nspname, nspacl) FROM pg_namespace n WHERE ${OURS} AND nspname <> 'public'`,
-    `SELECT format('relation %s.%s %s %s %s %s', n.nspname, relname, relkind, relrowsecurity, reloptions, relacl)
-       FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE ${OURS}`,
-    `SELECT format('column %s.%s.%s %s %s %s', n.nspname, relname, attname, format_type(atttypid, atttypmod),
-         attnotnull, pg_get_expr(d.adbin, d.adrelid))
-       FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
-       LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = attnum
-       WHERE ${OURS} AND attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'v')`,
-    `SELECT format('constraint %s %s %s', c.conrelid::regclass, conname, pg_get_constraintdef(c.oid))
-       FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE ${OURS}`,
-    `SELECT format('index %s', indexdef) FROM pg_indexes i JOIN pg_namespace n ON n.nspname = schemaname WHERE ${OURS}`,
-    `SELECT format('trigger %s', pg_get_triggerdef(t.oid)) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
-       JOIN pg_namespace n ON n.oid = relnamespace WHERE NOT tgisinternal AND ${OURS}`,
-    `SELECT format('function %s %s %s', p.oid::regprocedure, md5(prosrc), proacl)
-       FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE ${OURS}`,
-    `SELECT format('policy %s.%s %s %s', schemaname, tablename, policyname, qual) FROM pg_policies`,
-    `SELECT format('extension %s', extname) FROM pg_extension`,
-  ]
-  const found: string[] = []
-  for (const part of parts) found.push(...(await rowsOf(address, part)))
-  return found.toSorted()
+  const described = [...(await describeSchema(address, null))].filter(
+    ([object]) => object !== 'schema public',
+  )
+  return described.map(([object, definition]) => `${object}: ${definition}`)
 }
 
 describe.each(sets)('the %s set', (set) => {

@@ -134,7 +134,7 @@ export class FleetMigrations {
         JOIN platform.fleet_migration_wave w ON w.fleet_migration_id = m.fleet_migration_id AND w.number = m.wave
         WHERE m.fleet_migration_id = ${id} AND t.schema_version > coalesce(m.from_version, '')
           AND (${tenantIds === undefined} OR m.tenant_id = ANY (${tenantIds ?? []}::uuid[]))
-        ORDER BY m.wave DESC, m.id`.compile(platformSql),
+        ORDER BY m.wave DESC, t.created_at, t.id`.compile(platformSql),
     )
     const rollback = await insertMigration(tx, {
       direction: 'down',
@@ -256,7 +256,7 @@ export class FleetMigrations {
           sql<{ status: string; tenantCode: string; reason: string }>`
             SELECT m.status, t.tenant_code AS "tenantCode", coalesce(m.error, '') AS reason
             FROM platform.fleet_migration_tenant m JOIN platform.tenant t ON t.id = m.tenant_id
-            WHERE m.fleet_migration_id = ${id} ORDER BY m.id`.compile(platformSql),
+            WHERE m.fleet_migration_id = ${id} ORDER BY m.wave, t.created_at, t.id`.compile(platformSql),
         )
         const failed = rows.filter((row) => row.status === 'failed')
         return { migrated: rows.filter((row) => row.status === 'done').length, failed }

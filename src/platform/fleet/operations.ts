@@ -243,7 +243,7 @@ function tenantMigrations(where: RawBuilder<unknown>, limit: number, offset: num
       m.from_version AS "fromVersion", m.to_version AS "toVersion", t.schema_version AS "currentVersion", m.attempts, m.error,
       m.duration_ms AS "durationMs", m.finished_at AS "finishedAt"
     FROM platform.fleet_migration_tenant m JOIN platform.tenant t ON t.id = m.tenant_id
-    WHERE ${where} ORDER BY m.wave, m.id LIMIT ${limit} OFFSET ${offset}`
+    WHERE ${where} ORDER BY m.wave, t.created_at, t.id LIMIT ${limit} OFFSET ${offset}`
 }
 
 async function listTenants(

@@ -177,7 +177,7 @@ function waiting(gate: Gate, { fleetMigrationId, wave }: WaveTask): Promise<Row[
           t.server_id AS "serverId", t.database_name AS database, m.to_version AS target
         FROM platform.fleet_migration_tenant m JOIN platform.tenant t ON t.id = m.tenant_id
         WHERE m.fleet_migration_id = ${fleetMigrationId} AND m.wave = ${wave} AND m.status = 'waiting'
-        ORDER BY m.id LIMIT ${BATCH}`.compile(platformSql),
+        ORDER BY t.created_at, t.id LIMIT ${BATCH}`.compile(platformSql),
     ),
   )
 }
@@ -191,7 +191,8 @@ class Recorder {
   #results: Result[] = []
   #isOver = false
   #wake = (): void => {}
-  isHalted = false
+  #isFailing = false
+  #isTold = false
 
   constructor(ports: WavePorts, task: WaveTask, { tenants, failed }: Standing) {
     this.#ports = ports
@@ -200,11 +201,16 @@ class Recorder {
     this.#failed = failed
   }
 
+  /** By too many failures, or by what was heard. */
+  get isHalted(): boolean {
+    return this.#isFailing || this.#isTold
+  }
+
   add(result: Result): void {
     this.#results.push(result)
     if (result.status !== 'failed') return
     this.#failed++
-    if (tooManyFailed(this.#failed, this.#tenants, this.#task.failurePercent)) this.isHalted = true
+    if (tooManyFailed(this.#failed, this.#tenants, this.#task.failurePercent)) this.#isFailing = true
   }
 
   async start(): Promise<void> {
@@ -257,11 +263,14 @@ class Recorder {
           )
           await announceTenants(tx, moved(results))
         }
-        if (this.isHalted) {
+        if (this.#isFailing) {
           const reason = `Wave ${wave}: ${this.#failed} of ${this.#tenants} tenants failed, more than ${failurePercent} %`
           await tx.run(
             sql`UPDATE platform.fleet_migration SET status = 'stopped', status_reason = ${reason}, updated_at = now()
-              WHERE id = ${fleetMigrationId} AND status = 'running' AND run = ${run}`.compile(platformSql),
+              WHERE id = ${fleetMigrationId} AND status = 'running' AND run = ${run} AND EXISTS (
+                SELECT FROM platform.fleet_migration_tenant WHERE fleet_migration_id = ${fleetMigrationId} AND status = 'waiting')`.compile(
+              platformSql,
+            ),
           )
         }
         return tx.row(
@@ -276,7 +285,9 @@ class Recorder {
         throw error
       })
     // Paused, or another run has taken its place: a process that was thought dead has nothing more to do.
-    if (state?.status !== 'running' || state.run !== run) this.isHalted = true
+    this.#isTold = state?.status !== 'running' || state.run !== run
+    // Nobody was left to be kept from it: that is no halt, but the end.
+    if (!this.#isTold && this.#isOver) this.#isFailing = false
   }
 }
 
