@@ -370,7 +370,12 @@ describe('paused', () => {
     async () => {
       const slow = await release({ SLOW_MS: '100' })
       const id = await start(slow.operator, { body: { parallel: 2 } })
-      await eventually(async () => expect((await detailOf(operator, id)).counts.done).toBeGreaterThan(3)).catch(async (e) => { console.log(JSON.stringify(await detailOf(operator, id)), slow.server.output()); throw e })
+      await eventually(async () =>
+        expect((await detailOf(operator, id)).counts.done).toBeGreaterThan(3),
+      ).catch(async (e) => {
+        console.log(JSON.stringify(await detailOf(operator, id)), slow.server.output())
+        throw e
+      })
       expect(
         (await operator.call(pauseFleetMigration, { params: { id }, body: { reason: 'lunch' } })).ok().status,
       ).toBe('paused')
