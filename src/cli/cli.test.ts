@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { addressOf, withClient } from '../tenancy/databases.ts'
+import { addressOf, DatabaseServer, withClient } from '../tenancy/databases.ts'
+import { migrationsOf, moveTo, newestVersion } from '../tenancy/migrations.ts'
+import { Secrets } from '../tenancy/secrets.ts'
 import { Client } from '../testing/client.ts'
 import {
   eventually,
@@ -67,6 +69,13 @@ describe('usage', () => {
     [['export-journal', '--nonsense'], 2],
     [['serve', '--nonsense'], 2],
     [['migrate', 'too-much'], 2],
+    [['fleet'], 2],
+    [['fleet', 'dance'], 2],
+    [['fleet', 'status', 'not-an-id'], 2],
+    [['fleet', 'migrate', '--parallel', 'many'], 2],
+    [['fleet', 'migrate', '--wave', 'A,,B'], 2],
+    [['fleet', 'skip'], 2],
+    [['fleet', 'rehearse'], 2],
     [[], 0],
     [['help'], 0],
     [['--help'], 0],
@@ -298,6 +307,72 @@ describe('migrate', () => {
     const { code: exit, stdout } = await erp('migrate')
     expect([exit, stdout]).toEqual([0, expect.stringContaining('\tup\tdone\t0 of 0 done')])
   })
+})
+
+describe('the fleet', () => {
+  test('is planned, marked and looked at', async () => {
+    const planned = await erp('fleet', 'plan')
+    expect([planned.code, planned.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^target \d+_\w+: \d+ tenants, \d+ there, 0 behind/),
+    ])
+    expect((await erp('fleet', 'canary', code)).stdout).toBe(`${code}\tcanary\n`)
+    expect((await erp('fleet', 'canary', code, '--off')).stdout).toBe(`${code}\tno canary\n`)
+    expect((await erp('fleet', 'canary', 'NOBODY')).code).toBe(1)
+    const status = await erp('fleet', 'status')
+    expect([status.code, status.stdout]).toEqual([0, expect.stringContaining('\tup\tdone\t')])
+    const paused = await erp('fleet', 'pause')
+    expect([paused.code, paused.stderr]).toEqual([1, expect.stringContaining('WRONG_STATE')])
+  })
+
+  test('is migrated with progress; rehearsed first; a tenant that fails makes the exit code 1, and is retried', async () => {
+    const target = newestVersion('tenant')
+    const former = migrationsOf('tenant').at(-2)?.name ?? ''
+    const server = new DatabaseServer(
+      addressOf(environment['DATABASE_URL'] ?? '', false),
+      new Secrets(environment['SECRET_KEY'] ?? ''),
+    )
+    await moveTo(server.migratorAddress(database(code)), 'tenant', former, 'down')
+    await server.close()
+    await onPlatform(`UPDATE platform.tenant SET schema_version = '${former}' WHERE tenant_code = '${code}'`)
+    const rehearsed = await erp('fleet', 'rehearse', code)
+    expect([rehearsed.code, rehearsed.stdout]).toEqual([
+      0,
+      expect.stringContaining(`${code}\tdone\t${former} → ${target}`),
+    ])
+    // A table of another name in the way of nothing; a lock in the way of everything.
+    const holding = withClient(
+      { ...addressOf(environment['DATABASE_URL'] ?? '', false), database: database(code) },
+      async (client) => {
+        await client.query('BEGIN; LOCK TABLE migrations.migration')
+        const failed = await runErp(['fleet', 'migrate'], { ...environment, FLEET_LOCK_TIMEOUT_MS: '100' })
+        await client.query('ROLLBACK')
+        return failed
+      },
+    )
+    const failed = await holding
+    expect([failed.code, failed.stdout]).toEqual([1, expect.stringContaining('0 of 1 done, 1 failed')])
+    expect(failed.stdout).toContain(`${code}\tfailed after 3 attempt(s)\t`)
+    expect((await erp('fleet', 'status')).code).toBe(1)
+    const retried = await erp('fleet', 'retry')
+    expect([retried.code, retried.stdout]).toEqual([0, expect.stringContaining('1 of 1 done')])
+  })
+
+  test('is reported on: exit code 1 where a schema has drifted', async () => {
+    const same = await erp('fleet', 'report')
+    expect([same.code, same.stdout]).toEqual([0, expect.stringContaining(`${code}\tsame\t`)])
+    await asSuperuser('CREATE INDEX drifted ON core.company (name)')
+    const drifted = await erp('fleet', 'report', code)
+    expect([drifted.code, drifted.stdout]).toEqual([
+      1,
+      expect.stringContaining('unexpected\tindex core.drifted'),
+    ])
+    await asSuperuser('DROP INDEX core.drifted')
+  })
+
+  function onPlatform(text: string): Promise<unknown> {
+    return withClient(addressOf(environment['DATABASE_URL'] ?? '', false), (client) => client.query(text))
+  }
 })
 
 describe('serve', () => {

@@ -25,6 +25,7 @@ import { Backups } from '../platform/backups/backups.ts'
 import { backupFigures } from '../platform/backups/figures.ts'
 import { Storages } from '../platform/storage/storages.ts'
 import type { FleetServices } from '../platform/fleet/operations.ts'
+import { countBehind } from '../platform/fleet/plan.ts'
 import { Rehearsals } from '../platform/fleet/rehearsal.ts'
 import { SchemaReports } from '../platform/fleet/schema-report.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
@@ -599,6 +600,9 @@ function createGate(
       }>`SELECT count(*) AS count FROM platform.tenant WHERE status = 'active'`
       return (await tx.row(query.compile(platformSql)))?.count ?? 0
     }),
+  )
+  metrics.gauge('erp_tenants_behind', 'Tenants whose schema is older than this code', () =>
+    gate.readPlatform(SYSTEM, async (tx) => countBehind(tx)),
   )
   return gate
 }

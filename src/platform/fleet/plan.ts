@@ -65,6 +65,16 @@ export async function planFleet(tx: PlatformRead, wishes: readonly WaveWish[] | 
   return { plan, waves }
 }
 
+/** For a metric: without reading the fleet. */
+export async function countBehind(tx: PlatformRead): Promise<number> {
+  const row = await tx.row(
+    sql<{ behind: number }>`SELECT count(*)::int AS behind FROM platform.tenant
+      WHERE status = ANY (${[...MIGRATED_STATUSES]}) AND database_name IS NOT NULL
+        AND (schema_version IS NULL OR schema_version < ${newestVersion('tenant')})`.compile(platformSql),
+  )
+  return row?.behind ?? 0
+}
+
 export function isBehind(version: string | null, target: string): boolean {
   return version === null || version < target
 }
