@@ -169,14 +169,16 @@ function platformAddress() {
 }
 
 /** Everybody back to where they were, by the mechanism itself. */
+const undoneBefore = new Set<string>()
 async function backToOld(): Promise<void> {
   const { fleetMigrations } = (await operator.call(listFleetMigrations)).ok()
   for (const { id, direction, status } of fleetMigrations) {
-    if (direction === 'down') continue
+    if (direction === 'down' || undoneBefore.has(id)) continue
     if (status === 'paused' || status === 'stopped')
       await operator.call(cancelFleetMigration, { params: { id } })
     const undone = (await operator.call(rollBackFleetMigration, { params: { id } })).ok()
     await until(operator, undone.id, ['done'])
+    undoneBefore.add(id)
   }
   expect(await recorded()).toEqual(members().map(() => OLD))
 }
@@ -335,7 +337,7 @@ describe('too many fail', () => {
       status: 'stopped',
       statusReason: 'Wave 1: 3 of 20 tenants failed, more than 10 %',
     })
-    expect(stopped.counts.waiting).toBeGreaterThan(30) // the second wave has not begun
+    expect(stopped.counts.waiting).toBeGreaterThanOrEqual(30) // the second wave has not begun
     expect(stopped.waves[1]).toMatchObject({ status: 'waiting', done: 0, failed: 0 })
     expect((await operator.call(startFleetMigration, { body: {} })).error.code).toBe('FLEET_MIGRATION_ACTIVE')
     const body = { tenantIds: poisoned.map((member) => member.id), reason: 'looked at tomorrow' }
@@ -370,12 +372,7 @@ describe('paused', () => {
     async () => {
       const slow = await release({ SLOW_MS: '100' })
       const id = await start(slow.operator, { body: { parallel: 2 } })
-      await eventually(async () =>
-        expect((await detailOf(operator, id)).counts.done).toBeGreaterThan(3),
-      ).catch(async (e) => {
-        console.log(JSON.stringify(await detailOf(operator, id)), slow.server.output())
-        throw e
-      })
+      await eventually(async () => expect((await detailOf(operator, id)).counts.done).toBeGreaterThan(3))
       expect(
         (await operator.call(pauseFleetMigration, { params: { id }, body: { reason: 'lunch' } })).ok().status,
       ).toBe('paused')

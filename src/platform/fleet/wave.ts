@@ -242,6 +242,8 @@ class Recorder {
   async #record(): Promise<void> {
     const { fleetMigrationId, run, wave, failurePercent } = this.#task
     const results = this.#results
+    // It may begin to fail while this is being written: then the next writing stops it.
+    const isFailing = this.#isFailing
     this.#results = []
     const state = await this.#ports.gate
       .writePlatform(SYSTEM, async (tx) => {
@@ -263,7 +265,7 @@ class Recorder {
           )
           await announceTenants(tx, moved(results))
         }
-        if (this.#isFailing) {
+        if (isFailing) {
           const reason = `Wave ${wave}: ${this.#failed} of ${this.#tenants} tenants failed, more than ${failurePercent} %`
           await tx.run(
             sql`UPDATE platform.fleet_migration SET status = 'stopped', status_reason = ${reason}, updated_at = now()
@@ -287,7 +289,7 @@ class Recorder {
     // Paused, or another run has taken its place: a process that was thought dead has nothing more to do.
     this.#isTold = state?.status !== 'running' || state.run !== run
     // Nobody was left to be kept from it: that is no halt, but the end.
-    if (!this.#isTold && this.#isOver) this.#isFailing = false
+    if (isFailing && !this.#isTold) this.#isFailing = false
   }
 }
 
