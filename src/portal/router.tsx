@@ -81,6 +81,13 @@ const fleet = createRoute({
   component: lazyRouteComponent(() => import('./operator/fleet/FleetPage.tsx'), 'FleetPage'),
 })
 
+const schemaReport = createRoute({
+  getParentRoute: () => operator,
+  path: '/fleet/schema',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/fleet/SchemaReportPage.tsx'), 'SchemaReportPage'),
+})
+
 const fleetMigration = createRoute({
   getParentRoute: () => operator,
   path: '/fleet/$migrationId',
@@ -226,6 +233,7 @@ export const router = createRouter({
       plans,
       servers,
       fleet,
+      schemaReport,
       fleetMigration,
       backups,
       alerts,

@@ -48,6 +48,13 @@ export type BackupList = DataOf<ApiPaths['/platform/backups']['get']>
 export type Backup = BackupList['backups'][number]
 export type BackupState = Backup['state']
 
+export type Restore = DataOf<ApiPaths['/platform/restores/{id}']['get']>
+export type RestoreMode = Restore['mode']
+export type NewRestore = BodyOf<ApiPaths['/platform/tenants/{id}/restores']['post']>
+export type Move = DataOf<ApiPaths['/platform/tenants/{id}/moves/{moveId}']['get']>
+export type TenantExport = DataOf<ApiPaths['/platform/tenants/{id}/exports']['get']>['exports'][number]
+
+export type SchemaReport = DataOf<ApiPaths['/platform/fleet/schema-report']['get']>
 export type FleetPlan = DataOf<ApiPaths['/platform/fleet/plan']['get']>
 export type FleetMigrationList = DataOf<ApiPaths['/platform/fleet-migrations']['get']>
 export type FleetMigration = FleetMigrationList['fleetMigrations'][number]

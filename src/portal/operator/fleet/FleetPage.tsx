@@ -32,15 +32,20 @@ export function FleetPage() {
       <PageHeader
         title={t('menu.fleet')}
         actions={
-          can('fleet:migrate') && (
-            <Button
-              type="primary"
-              disabled={!plan.data || plan.data.behind === 0}
-              onClick={() => setIsStarting(true)}
-            >
-              {t('fleet.start')}
-            </Button>
-          )
+          <>
+            <Link to="/operator/fleet/schema">
+              <Button>{t('schema.title')}</Button>
+            </Link>
+            {can('fleet:migrate') && (
+              <Button
+                type="primary"
+                disabled={!plan.data || plan.data.behind === 0}
+                onClick={() => setIsStarting(true)}
+              >
+                {t('fleet.start')}
+              </Button>
+            )}
+          </>
         }
       />
       {plan.isPending && <LoadingState />}

@@ -12,6 +12,18 @@ export const fleetPlanQuery = queryOptions({
   refetchInterval: POLL_RESTING_MS,
 })
 
+export const SCHEMA_PAGE_SIZE = 50
+
+/** Reads every tenant's catalogue: asked for, not polled. */
+export function schemaReportQuery({ page = 1, search }: { page?: number; search?: string }) {
+  const query = { page, limit: SCHEMA_PAGE_SIZE, ...(search ? { tenantCode: search } : {}) }
+  return queryOptions({
+    queryKey: ['fleet', 'schema', query],
+    queryFn: () => read(operatorApi.GET('/platform/fleet/schema-report', { params: { query } })),
+    placeholderData: keepPreviousData,
+  })
+}
+
 export function fleetMigrationsQuery(page: number) {
   const query = { page, limit: PAGE_SIZE }
   return queryOptions({

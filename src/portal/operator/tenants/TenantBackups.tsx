@@ -1,6 +1,6 @@
-import { useCallback, useState } from 'react'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Card, Descriptions, Modal } from 'antd'
+import { useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { App, Button, Card, Descriptions } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
 import type { Backup, Tenant } from '../../shared/model.ts'
@@ -8,31 +8,56 @@ import { problemOf } from '../../shared/problem.ts'
 import { ErrorState, LoadingState } from '../../shared/states.tsx'
 import { BackupsTable } from '../backups/BackupsTable.tsx'
 import { backupsQuery, useBackUp } from '../backups/queries.ts'
-import { OperationProgress } from '../operations/OperationProgress.tsx'
+import { OperationModal } from '../operations/OperationModal.tsx'
 import { useOperatorCan } from '../useOperator.ts'
+import { RestoreDialog } from './RestoreDialog.tsx'
 
 export function TenantBackups({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation()
+  const can = useOperatorCan()
   const [page, setPage] = useState(1)
+  const [restoring, setRestoring] = useState<Backup | null>(null)
+  const [operationId, setOperationId] = useState<string | null>(null)
   const backups = useQuery(backupsQuery({ page, tenantId: tenant.id }))
   if (backups.isPending) return <LoadingState />
   if (backups.isError) return <ErrorState error={backups.error} onRetry={() => void backups.refetch()} />
   return (
     <>
       <Card style={{ marginBlockEnd: 16 }} extra={<BackUpNow tenant={tenant} />} title={t('backups.summary')}>
-        <Summary backups={backups.data.backups} />
+        <Summary tenant={tenant} backups={backups.data.backups} />
       </Card>
-      <BackupsTable list={backups.data} showsTenant={false} onPage={setPage} />
+      <BackupsTable
+        list={backups.data}
+        showsTenant={false}
+        onPage={setPage}
+        actions={(backup) =>
+          can('restores:create') && (
+            <Button size="small" onClick={() => setRestoring(backup)}>
+              {t('restores.restore')}
+            </Button>
+          )
+        }
+      />
+      {restoring && (
+        <RestoreDialog
+          tenant={tenant}
+          backup={restoring}
+          onBegun={setOperationId}
+          onClose={() => setRestoring(null)}
+        />
+      )}
+      {operationId && (
+        <OperationModal title={t('restores.restore')} id={operationId} onClose={() => setOperationId(null)} />
+      )}
     </>
   )
 }
 
 /** Of the newest ones, which are what one would restore. */
-function Summary({ backups }: { backups: readonly Backup[] }) {
+function Summary({ tenant, backups }: { tenant: Tenant; backups: readonly Backup[] }) {
   const { t } = useTranslation()
   const formats = useFormats()
   const last = backups.find(({ state }) => state === 'good')
-  const proven = backups.map(({ provenAt }) => provenAt ?? '').reduce((a, b) => (a > b ? a : b), '')
   return (
     <Descriptions
       column={{ xs: 1, md: 3 }}
@@ -46,7 +71,7 @@ function Summary({ backups }: { backups: readonly Backup[] }) {
         {
           key: 'proven',
           label: t('backups.lastProven'),
-          children: formats.instant(proven) || t('backups.never'),
+          children: formats.instant(tenant.lastProvenRestoreAt) || t('backups.never'),
         },
       ]}
     />
@@ -57,13 +82,8 @@ function BackUpNow({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation()
   const { message } = App.useApp()
   const can = useOperatorCan()
-  const queryClient = useQueryClient()
   const [operationId, setOperationId] = useState<string | null>(null)
   const backUp = useBackUp(tenant.id)
-  const refresh = useCallback(
-    () => void queryClient.invalidateQueries({ queryKey: ['backups'] }),
-    [queryClient],
-  )
   if (!can('backups:create') || tenant.databaseName === null) return null
   return (
     <>
@@ -79,16 +99,9 @@ function BackUpNow({ tenant }: { tenant: Tenant }) {
       >
         {t('backups.now')}
       </Button>
-      <Modal
-        open={operationId !== null}
-        title={t('backups.now')}
-        footer={null}
-        onCancel={() => setOperationId(null)}
-      >
-        {operationId && (
-          <OperationProgress id={operationId} failedText={t('backups.failed')} onOver={refresh} />
-        )}
-      </Modal>
+      {operationId && (
+        <OperationModal title={t('backups.now')} id={operationId} onClose={() => setOperationId(null)} />
+      )}
     </>
   )
 }

@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { Alert, App, Button, Card, Descriptions, Switch, Tabs, Tooltip, Typography } from 'antd'
+import { Alert, App, Button, Card, Descriptions, Switch, Tabs, Tag, Tooltip, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
 import type { Tenant } from '../../shared/model.ts'
@@ -14,6 +14,9 @@ import { ProvisionDialog } from './ProvisionDialog.tsx'
 import { tenantQuery, useTenantCanary } from './queries.ts'
 import { SuspendDialog } from './SuspendDialog.tsx'
 import { TenantBackups } from './TenantBackups.tsx'
+import { TenantClosing } from './TenantClosing.tsx'
+import { TenantMoves } from './TenantMoves.tsx'
+import { TenantRestores } from './TenantRestores.tsx'
 import { TenantStatusTag } from './TenantStatusTag.tsx'
 
 const route = getRouteApi('/operator/tenants/$tenantId')
@@ -37,7 +40,15 @@ function TenantDetail({ tenant }: { tenant: Tenant }) {
     <>
       <PageHeader
         title={tenant.companyName}
-        tag={<TenantStatusTag status={tenant.status} />}
+        tag={
+          <>
+            <TenantStatusTag status={tenant.status} />
+            {tenant.isNeutralised && <Tag>{t('tenants.neutralised')}</Tag>}
+            {tenant.busyWith !== null && (
+              <Tag color="processing">{t('tenants.busyWith', { what: tenant.busyWith })}</Tag>
+            )}
+          </>
+        }
         onBack={() => void navigate({ to: '/operator/tenants' })}
         actions={
           <>
@@ -75,6 +86,13 @@ function TenantDetail({ tenant }: { tenant: Tenant }) {
           { key: 'overview', label: t('tenants.overview'), children: <TenantFacts tenant={tenant} /> },
           ...(can('backups:view')
             ? [{ key: 'backups', label: t('menu.backups'), children: <TenantBackups tenant={tenant} /> }]
+            : []),
+          ...(can('restores:view')
+            ? [{ key: 'restores', label: t('restores.list'), children: <TenantRestores tenant={tenant} /> }]
+            : []),
+          { key: 'moves', label: t('moves.list'), children: <TenantMoves tenant={tenant} /> },
+          ...(can('exports:view')
+            ? [{ key: 'closing', label: t('tenants.closing'), children: <TenantClosing tenant={tenant} /> }]
             : []),
         ]}
       />
