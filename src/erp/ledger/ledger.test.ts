@@ -449,17 +449,20 @@ describe('periods', () => {
 
   test('a period that closes while postings run has none posted afterwards', async () => {
     const racing = await product.createTenant()
+    const { id } = await periodNamed(racing.admin, '2026-01')
     const postings = Array.from({ length: 120 }, (_, index) => index)
+    let [answered, isUnderWay] = [0, (): void => {}]
+    const underWay = new Promise<void>((resolve) => (isUnderWay = resolve))
     const worker = async (): Promise<void> => {
       while (postings.shift() !== undefined) {
         await racing.admin.call(createJournalEntry, {
           body: entryBody('1', { transactionDate: '2026-01-15' }),
         })
+        if (++answered === 10) isUnderWay()
       }
     }
     const workers = Promise.all(Array.from({ length: 8 }, worker))
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    const { id } = await periodNamed(racing.admin, '2026-01')
+    await underWay
     ;(await racing.admin.call(closePeriod, { params: { id } })).ok()
     const atClosing = await snapshot(product, racing)
     await workers

@@ -618,7 +618,7 @@ describe('the door', () => {
     const { schemaVersion } = (await product.operator.call(getTenant, { params: { id: tenant.id } })).ok()
     await change({ status, ...extra })
     product.directory.forget()
-    const answer = await rawRequest(product.url, 'GET', '/api/v1/auth/me', {
+    const answer = await rawRequest(product.url, 'GET', '/api/v1/masters/gl-accounts', {
       authorization: `Bearer ${token}`,
       'x-tenant-id': tenant.code,
     })
