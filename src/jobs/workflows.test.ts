@@ -5,7 +5,7 @@ import { DBOS } from '@dbos-inc/dbos-sdk'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { addressOf, withClient } from '../tenancy/databases.ts'
 import { eventually } from '../testing/process.ts'
-import { Workflows } from './workflows.ts'
+import { isTakenOver, Workflows } from './workflows.ts'
 
 const database = `workflows_test_${randomBytes(4).toString('hex')}`
 const admin = addressOf(inject('adminUrl'), false)
@@ -31,6 +31,23 @@ const fail = DBOS.registerWorkflow(
     await DBOS.runStep(async () => Promise.reject(new Error('as it should')), { name: 'failing' })
   },
   { name: 'test-fail' },
+)
+
+let undone = 0
+const handedOver = DBOS.registerWorkflow(
+  async (heedsIt: boolean) => {
+    const id = DBOS.workflowID
+    const giveAway = (client: { query: (text: string, values: unknown[]) => Promise<unknown> }) =>
+      client.query(`UPDATE dbos.workflow_status SET owner_xid = 'another' WHERE workflow_uuid = $1`, [id])
+    try {
+      await DBOS.runStep(() => withClient(address, giveAway).then(() => {}), { name: 'given away' })
+    } catch (error) {
+      if (heedsIt && isTakenOver(error)) throw error
+      await DBOS.runStep(async () => void undone++, { name: 'undoing' })
+      throw error
+    }
+  },
+  { name: 'test-handed-over' },
 )
 
 beforeAll(async () => {
@@ -137,6 +154,19 @@ describe('taking over', () => {
       expect(messages.some((message) => message.includes('Taking over 1 workflow'))).toBe(true)
     },
   )
+
+  test('whoever has lost a workflow to another process undoes nothing of it', { timeout: 30_000 }, async () => {
+    const end = (id: string): Promise<unknown> =>
+      withClient(address, (client) =>
+        client.query(`UPDATE dbos.workflow_status SET status = 'SUCCESS' WHERE workflow_uuid = $1`, [id]),
+      )
+    await DBOS.startWorkflow(handedOver, { workflowID: 'heedless' })(false)
+    await eventually(async () => expect(undone).toBe(1), 10_000) // control: caught like any failure, it is undone
+    await DBOS.startWorkflow(handedOver, { workflowID: 'heedful' })(true)
+    await sleep(1_500)
+    expect(undone).toBe(1)
+    await Promise.all([end('heedless'), end('heedful')])
+  })
 
   test('what a living process is at is left to it', { timeout: 30_000 }, async () => {
     const other = 'a-process-that-lives'

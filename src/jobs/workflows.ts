@@ -6,7 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DBOS } from '@dbos-inc/dbos-sdk'
+import { DBOS, DBOSWorkflowConflictError } from '@dbos-inc/dbos-sdk'
 import pg from 'pg'
 import { clientConfig, type DatabaseAddress } from '../tenancy/pools.ts'
 
@@ -191,34 +191,44 @@ export class Workflows {
 
   async #takeOver(): Promise<void> {
     try {
-      const pending = await DBOS.listWorkflows({
-        status: 'PENDING',
-        loadInput: false,
-        loadOutput: false,
-        limit: 1_000,
-      })
-      const executors = new Set(pending.map(({ executorId }) => executorId ?? ''))
+      const executors = new Set((await pendingWorkflows()).map(({ executorId }) => executorId ?? ''))
       executors.delete(this.#executorId)
-      for (const executorId of executors) {
-        if (!(await this.#isDead(executorId))) continue
-        const orphans = pending.filter((workflow) => workflow.executorId === executorId)
-        this.#options.log('warn', `Taking over ${orphans.length} workflow(s) of a process that is gone`)
-        for (const { workflowID } of orphans) await DBOS.resumeWorkflow(workflowID)
-      }
+      for (const executorId of executors) await this.#takeOverFrom(executorId)
     } catch (error) {
       if (!this.#stopped)
         this.#options.log('error', `Looking for orphaned workflows failed: ${String(error)}`)
     }
   }
 
-  /** Two processes may both find it dead; resuming twice is harmless, each step's outcome is kept once. */
-  async #isDead(executorId: string): Promise<boolean> {
-    const key = lockKey(executorId)
-    const result = await this.#lock?.query<{ free: boolean }>('SELECT pg_try_advisory_lock_shared($1, $2) AS free', [LOCK_CLASS, key]) // prettier-ignore
-    const isFree = result?.rows[0]?.free ?? false
-    if (isFree) await this.#lock?.query('SELECT pg_advisory_unlock_shared($1, $2)', [LOCK_CLASS, key])
-    return isFree
+  /**
+   * Under the lock that a living process has of itself, and looked up again once we have it: of several that
+   * find it dead, one takes its workflows over. A workflow that is resumed twice changes hands while it runs.
+   */
+  async #takeOverFrom(executorId: string): Promise<void> {
+    const values = [LOCK_CLASS, lockKey(executorId)]
+    const result = await this.#lock?.query<{ free: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS free', values) // prettier-ignore
+    if (!result?.rows[0]?.free) return // it lives, or another one is at it
+    try {
+      const orphans = (await pendingWorkflows()).filter((workflow) => workflow.executorId === executorId)
+      if (orphans.length === 0) return
+      this.#options.log('warn', `Taking over ${orphans.length} workflow(s) of a process that is gone`)
+      for (const { workflowID } of orphans) await DBOS.resumeWorkflow(workflowID)
+    } finally {
+      await this.#lock?.query('SELECT pg_advisory_unlock($1, $2)', values)
+    }
   }
+}
+
+function pendingWorkflows() {
+  return DBOS.listWorkflows({ status: 'PENDING', loadInput: false, loadOutput: false, limit: 1_000 })
+}
+
+/**
+ * Whether a step ended because another process has its workflow now. What that one does stands: whoever catches
+ * this must throw it on, and undo nothing.
+ */
+export function isTakenOver(error: unknown): boolean {
+  return error instanceof DBOSWorkflowConflictError
 }
 
 /** Taken when no workflow was running yet. */

@@ -9,7 +9,7 @@
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
-import { startWorkflow } from '../../jobs/workflows.ts'
+import { isTakenOver, startWorkflow } from '../../jobs/workflows.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { catchUp, sinceNow, sinceOf, type CaughtUp } from '../../tenancy/catch-up.ts'
 import { copySnapshot, DatabaseSnapshot, verifyCopy } from '../../tenancy/copy.ts'
@@ -183,6 +183,7 @@ export class Moving {
       // Not raced against the clock: it is short, and half of it behind our back would be worse than late.
       await step('switch', () => this.#switch(moveId, portrait, heldAtMs))
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       const isTakenBack = await step('compensation', () => this.#takeBack(moveId, reason))
       if (isTakenBack) throw error

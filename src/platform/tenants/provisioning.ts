@@ -6,7 +6,7 @@ import { createHash, createHmac } from 'node:crypto'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql, type Selectable } from 'kysely'
 import { dateOf } from '../../kernel/calendar.ts'
-import { startWorkflow } from '../../jobs/workflows.ts'
+import { isTakenOver, startWorkflow } from '../../jobs/workflows.ts'
 import { newId } from '../../tenancy/new-id.ts'
 import { createAdministrator, createCompany, type ChartTemplateCode } from '../../erp/onboarding.ts'
 import { hashPassword } from '../../http/password-hashes.ts'
@@ -119,6 +119,7 @@ export class Provisioning {
       await this.#step(tenantId, 'company', () => this.#openCompany(tenantId))
       await this.#step(tenantId, 'activation', () => this.#activate(tenantId))
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = messageOf(error)
       this.#ports.log('error', `Provisioning of tenant ${tenantId} failed and is undone: ${reason}`)
       try {
