@@ -155,18 +155,22 @@ describe('taking over', () => {
     },
   )
 
-  test('whoever has lost a workflow to another process undoes nothing of it', { timeout: 30_000 }, async () => {
-    const end = (id: string): Promise<unknown> =>
-      withClient(address, (client) =>
-        client.query(`UPDATE dbos.workflow_status SET status = 'SUCCESS' WHERE workflow_uuid = $1`, [id]),
-      )
-    await DBOS.startWorkflow(handedOver, { workflowID: 'heedless' })(false)
-    await eventually(async () => expect(undone).toBe(1), 10_000) // control: caught like any failure, it is undone
-    await DBOS.startWorkflow(handedOver, { workflowID: 'heedful' })(true)
-    await sleep(1_500)
-    expect(undone).toBe(1)
-    await Promise.all([end('heedless'), end('heedful')])
-  })
+  test(
+    'whoever has lost a workflow to another process undoes nothing of it',
+    { timeout: 30_000 },
+    async () => {
+      const end = (id: string): Promise<unknown> =>
+        withClient(address, (client) =>
+          client.query(`UPDATE dbos.workflow_status SET status = 'SUCCESS' WHERE workflow_uuid = $1`, [id]),
+        )
+      await DBOS.startWorkflow(handedOver, { workflowID: 'heedless' })(false)
+      await eventually(async () => expect(undone).toBe(1), 10_000) // control: caught like any failure, it is undone
+      await DBOS.startWorkflow(handedOver, { workflowID: 'heedful' })(true)
+      await sleep(1_500)
+      expect(undone).toBe(1)
+      await Promise.all([end('heedless'), end('heedful')])
+    },
+  )
 
   test('what a living process is at is left to it', { timeout: 30_000 }, async () => {
     const other = 'a-process-that-lives'

@@ -127,16 +127,18 @@ interface Found {
 /** What a database really is, asked of itself. */
 async function found(database: string): Promise<Found> {
   return withClient(product.server.migratorAddress(database), async (client) => {
+    // At one moment: somebody may be migrating it meanwhile.
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     const names = await client.query<{ name: string }>(
       `SELECT name FROM migrations.migration WHERE name >= '2999' ORDER BY name`,
     )
     const column = await client.query(
       `SELECT FROM information_schema.columns WHERE table_schema = 'core' AND column_name = 'nickname'`,
     )
-    const table = await client.query<{ name: string | null }>(
-      `SELECT to_regclass('core.extra')::text AS name`,
+    const table = await client.query(
+      `SELECT FROM information_schema.tables WHERE table_schema = 'core' AND table_name = 'extra'`,
     )
-    const rows = table.rows[0]?.name ? (await client.query('SELECT FROM core.extra')).rowCount : null
+    const rows = table.rowCount === 1 ? (await client.query('SELECT FROM core.extra')).rowCount : null
     return { versions: names.rows.map(({ name }) => name), hasNickname: column.rowCount === 1, rows }
   })
 }
