@@ -402,6 +402,7 @@ describe('paused', () => {
       expect(await until(operator, rest.id, ['done'])).toMatchObject({ counts: { total: 48, done: 48 } })
       expect(await allFound()).toEqual(members().map(() => AT_OLD))
       expect(await recorded()).toEqual(members().map(() => OLD))
+      expect(await slow.server.stop()).toBe(0)
     },
   )
 })
