@@ -8,7 +8,7 @@
  * and cost PostgreSQL three times as much an entry; waiting 2 ms for a group to fill, which filled none.)
  */
 import { Problem } from '../kernel/problem.ts'
-import type { Gate, TenantLocation } from '../tenancy/gate.ts'
+import { TransactionLost, type Gate, type TenantLocation } from '../tenancy/gate.ts'
 import type { PlatformTx, TenantTx } from '../tenancy/handles.ts'
 import type { Operation } from './contract.ts'
 import { KeyTakenMeanwhile, saveAnswers, savedAnswers, type IdempotencyClaim } from './idempotency.ts'
@@ -48,8 +48,8 @@ export class CommandRunner {
     try {
       return await this.#once(command)
     } catch (error) {
-      if (error instanceof KeyTakenMeanwhile) return this.#once(command) // now its answer is there
-      throw error
+      if (!mayBeRepeated(error, command)) throw error
+      return this.#once(command)
     }
   }
 
@@ -84,32 +84,43 @@ export class CommandRunner {
 
   async #drain(key: string, group: Group, tenant: TenantLocation): Promise<void> {
     group.isRunning = true
+    let settleLast = (): void => {}
     while (group.waiting.length > 0) {
       const members = group.waiting.splice(0, GROUP_MAXIMUM)
-      await this.#together(members, tenant)
+      const together = this.#together(members, tenant)
+      // The last group's answers are written while PostgreSQL is at work on this one.
+      setImmediate(settleLast)
+      settleLast = await together
     }
     this.#groups.delete(key)
+    settleLast()
   }
 
-  async #together(members: readonly Member[], tenant: TenantLocation): Promise<void> {
+  /** Carries out a group; resolves to what tells those of it who were not told yet. */
+  async #together(members: readonly Member[], tenant: TenantLocation): Promise<() => void> {
     const [first] = members
-    if (!first) return
+    if (!first) return () => {}
     const { context } = first.command
     // Two requests with one key must not meet in one transaction: the later ones go alone, afterwards.
     const [together, later] = splitByKey(members)
+    let answers: readonly (Answer | Problem | undefined)[] = []
     try {
-      const answers = await this.#gate.writeTenant(
+      answers = await this.#gate.writeTenant(
         tenant,
         context.principal?.companyId ?? null,
         context.actor,
         (tx) => handledTogether(tx, together),
       )
-      for (const [index, member] of together.entries()) settle(member, answers[index])
     } catch (error) {
-      if (together.length === 1 && !(error instanceof KeyTakenMeanwhile)) first.reject(error)
-      else await this.#oneByOne(together)
+      if (mayBeRepeated(error, first.command) || (together.length > 1 && !mayStand(error)))
+        await this.#oneByOne(together)
+      else for (const { reject } of together) reject(error)
+      together.length = 0
     }
     await this.#oneByOne(later)
+    return () => {
+      for (const [index, member] of together.entries()) settle(member, answers[index])
+    }
   }
 
   async #oneByOne(members: readonly Member[]): Promise<void> {
@@ -126,6 +137,17 @@ interface Member {
 interface Group {
   readonly waiting: Member[]
   isRunning: boolean
+}
+
+/** Once: nothing of it is there, or another request has given the answer meanwhile. */
+function mayBeRepeated(error: unknown, { route }: Command): boolean {
+  if (error instanceof KeyTakenMeanwhile) return true
+  return error instanceof TransactionLost && !error.mayStand && route.operation.access !== 'steps'
+}
+
+/** Whose COMMIT was under way: done again without a key, it would be done twice. */
+function mayStand(error: unknown): boolean {
+  return error instanceof TransactionLost && error.mayStand
 }
 
 function splitByKey(members: readonly Member[]): [Member[], Member[]] {

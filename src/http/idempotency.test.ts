@@ -21,6 +21,7 @@ import {
   snapshot,
 } from '../testing/books.ts'
 import type { Client } from '../testing/client.ts'
+import { eventually } from '../testing/process.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../testing/product.ts'
 import { me } from '../erp/identity/contract.ts'
 
@@ -149,10 +150,12 @@ test.each([['a b'], ['x'.repeat(201)], ['é']])('the key %j is refused', async (
   expect([answer.status, answer.refusals]).toEqual([400, ['Idempotency-Key FORMAT']])
 })
 
+const COMES_TO_THE_KEY_MS = 2_000
+
 /** What another process does with the same key: it has written it, but not yet committed. */
-async function elsewhereWith(key: string, end: 'COMMIT' | 'ROLLBACK', work: () => Promise<unknown>) {
+async function elsewhereWith<Result>(key: string, end: 'COMMIT' | 'ROLLBACK', work: () => Promise<Result>) {
   const { id, companyId } = (await admin.call(me)).ok()
-  await asSuperuser(product, tenant, async (client) => {
+  return asSuperuser(product, tenant, async (client) => {
     await client.query('BEGIN')
     await client.query(
       `INSERT INTO core.idempotency_key (scope, key, operation, request_hash, status, response)
@@ -160,9 +163,10 @@ async function elsewhereWith(key: string, end: 'COMMIT' | 'ROLLBACK', work: () =
       [`user:${id}:${companyId}`, key],
     )
     const working = work()
-    await pause(300)
+    // Long enough for ours to meet it, whatever comes before.
+    await Promise.race([working, pause(COMES_TO_THE_KEY_MS)])
     await client.query(end)
-    await working
+    return working
   })
 }
 
@@ -289,6 +293,54 @@ describe('joined postings', () => {
     })
     expect(january.refusals).toEqual(['transactionDate PERIOD_CLOSED'])
     expect(march.ok().totalDebit).toBe('22.00')
+  })
+
+  describe('whose connection is lost', () => {
+    const cutOff = (statement: string): string => `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '${statement}%'`
+
+    test('before the COMMIT: nothing stands, and it is done again by itself, once', async () => {
+      const count = await entries()
+      const answers = await asSuperuser(product, tenant, async (client) => {
+        await client.query('BEGIN')
+        await client.query('SELECT 1 FROM finance.number_series FOR UPDATE')
+        const working = Promise.all(
+          ['31', '32', '33'].map((amount) => admin.call(createJournalEntry, { body: entryBody(amount) })),
+        )
+        await pause(500)
+        expect((await client.query(cutOff('WITH input'))).rowCount).toBe(1)
+        await client.query('ROLLBACK')
+        return working
+      })
+      expect(answers.map(({ status }) => status)).toEqual([201, 201, 201])
+      expect(await entries()).toBe(count + 3)
+    })
+
+    test('while the COMMIT is under way: 503, and nothing is done twice', async () => {
+      const key = randomUUID()
+      const count = await entries()
+      const answers = await elsewhereWith(key, 'ROLLBACK', () =>
+        asSuperuser(product, tenant, async (client) => {
+          await client.query('BEGIN')
+          await client.query('SELECT 1 FROM finance.number_series FOR UPDATE')
+          const first = postEntry(admin, '40')
+          await pause(200)
+          const working = Promise.all([
+            admin.call(createJournalEntry, { body: entryBody('41') }, keyed(key)),
+            admin.call(createJournalEntry, { body: entryBody('42') }),
+          ])
+          await pause(200)
+          await client.query('ROLLBACK')
+          await first
+          // The COMMIT has been sent behind this one.
+          const keeping = cutOff('INSERT INTO core.idempotency_key')
+          await eventually(async () => expect((await client.query(keeping)).rowCount).toBe(1))
+          return working
+        }),
+      )
+      expect(answers.map(({ status }) => status)).toEqual([503, 503])
+      expect(await entries()).toBe(count + 1)
+    })
   })
 
   test('the books are whole after it all', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Type, type TSchema } from 'typebox'
 import { describe, expect, test } from 'vitest'
+import '../erp/ledger/problems.ts' // says what the ledger's constraints mean
 import { constraintProblem } from './constraints.ts'
 import { AmountInput, DateText, Email, Id, nullable, oneOf } from './contract.ts'
 import { bodyProblems, unstorableText } from './validation.ts'

@@ -14,6 +14,8 @@ export interface WorkflowOptions {
   readonly database: DatabaseAddress
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
   readonly takeOverEveryMs?: number
+  /** Not: what others left behind is left to others. */
+  readonly takesOver?: boolean
 }
 
 export interface WorkflowState {
@@ -86,6 +88,7 @@ export class Workflows {
       } as never,
     })
     await this.#launch()
+    if (this.#options.takesOver === false) return
     await this.#takeOver()
     const everyMs = this.#options.takeOverEveryMs ?? TAKE_OVER_EVERY_MS
     this.#timer = setInterval(() => void this.#takeOver(), everyMs)

@@ -68,6 +68,8 @@ export interface ProductOptions {
   readonly atStep?: ProvisioningPorts['atStep']
   readonly compensationAttempts?: number
   readonly tendEveryMs?: number
+  /** Tests only: does what it is asked for, and nothing that has fallen due or that others left behind. */
+  readonly onlyAsked?: boolean
   /** Tests do not wait for minutes. */
   readonly visits?: VisitSettings
   /** Tests only: the authority of their mail server's certificate. */
@@ -286,7 +288,11 @@ async function assemble(parts: Parts): Promise<Product> {
   })
   const health = new ServerHealthChecks({ gate, servers, log })
   health.measure(metrics)
-  const workflows = new Workflows({ database: workflowDatabaseOf(platformAddress), log })
+  const workflows = new Workflows({
+    database: workflowDatabaseOf(platformAddress),
+    log,
+    takesOver: parts.options.onlyAsked !== true,
+  })
 
   const users = new UserSessions(tokens, configuration, tenantPermissions)
   const operators = new OperatorSessions(tokens, configuration)
@@ -362,10 +368,6 @@ async function assemble(parts: Parts): Promise<Product> {
   void Promise.all([fleet.reports.tidy(), fleet.rehearsals.tidy()]).catch((error: unknown) =>
     log('warn', `What was left of schema reports and rehearsals could not be looked for: ${String(error)}`),
   )
-  await provisioning.tendForgotten()
-  void backups
-    .clearUnfinished()
-    .catch((error: unknown) => log('warn', `The storage of backups is away: ${String(error)}`))
   const tend = async (): Promise<void> => {
     await Promise.all([
       databases.refill(),
@@ -373,28 +375,28 @@ async function assemble(parts: Parts): Promise<Product> {
       housekeeping.tend(),
       backups.tend(),
       moving.tend(),
+      recovery.lookAfter(),
     ]).catch((error: unknown) => log('error', `Looking after the tenants failed: ${String(error)}`))
   }
-  void tend()
-  const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
-  tending.unref()
+  if (parts.options.onlyAsked !== true) {
+    await provisioning.tendForgotten()
+    void backups
+      .clearUnfinished()
+      .catch((error: unknown) => log('warn', `The storage of backups is away: ${String(error)}`))
+    void tend()
+    const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
+    tending.unref()
+    stops.push(async () => clearInterval(tending))
+  }
   visits.start([relay], () => relay.carryPlatform())
   relay.start()
   stops.push(async () => {
     await visits.stop()
     await relay.stop()
-    clearInterval(tending)
     housekeeping.stop()
   })
   health.start()
   stops.push(() => health.stop())
-  await recovery.startForgotten()
-  const lookingAfter = setInterval(
-    () => void recovery.lookAfter(),
-    parts.options.tendEveryMs ?? TEND_EVERY_MS,
-  )
-  lookingAfter.unref()
-  stops.push(async () => clearInterval(lookingAfter))
 
   const noted = async (found: ReturnType<typeof directory.byId>): Promise<Awaited<typeof found>> => {
     const tenant = await found

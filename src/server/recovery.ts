@@ -38,8 +38,6 @@ export interface Recovery {
   readonly restores: RestorePorts
   readonly exports: ExportPorts
   readonly closing: ClosingRoutesPorts
-  /** What was asked for by a process that died before it began. */
-  startForgotten(): Promise<void>
   /** What died halfway goes on, what is due begins, what has expired is dropped. May run in several processes. */
   lookAfter(): Promise<void>
 }
@@ -71,7 +69,6 @@ export function assembleRecovery(parts: RecoveryParts): Recovery {
     restores: { restoring, drills, secrets },
     exports: { exporting, gate },
     closing: { closing, secrets, archiveRetentionDays },
-    startForgotten: () => restoring.startForgotten(),
     lookAfter: async () => {
       for (const [name, chore] of chores) {
         await chore().catch((error: unknown) => log('error', `${name}: ${String(error)}`))

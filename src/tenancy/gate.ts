@@ -236,8 +236,9 @@ export class Gate {
     } catch (error) {
       const notOpened = await opened.then(() => undefined, whyNotOpened)
       // A session that may not write now never may: the database's word counts for those that begin later.
-      isBroken = notOpened !== undefined || isConnectionLoss(error) || (await transaction.rollBack())
-      throw notOpened ?? error
+      const isLost = isConnectionLoss(error)
+      isBroken = notOpened !== undefined || isLost || (await transaction.rollBack())
+      throw notOpened ?? (isLost ? new TransactionLost(transaction.isCommitting, error) : error)
     } finally {
       pools.release(client, isBroken)
     }
@@ -263,6 +264,17 @@ export class Gate {
 
 function whyNotOpened(reason: unknown): NotOpened | undefined {
   return isConnectionLoss(reason) || isHeld(reason) ? new NotOpened(reason) : undefined
+}
+
+/** The connection was lost in the middle of a transaction: 503, try again. */
+export class TransactionLost extends Problem {
+  /** Its COMMIT was under way: nobody knows whether it stands. Otherwise it does not, and may be done again. */
+  readonly mayStand: boolean
+
+  constructor(mayStand: boolean, cause: unknown) {
+    super(problems.unavailable, { retryAfterSeconds: 1, cause })
+    this.mayStand = mayStand
+  }
 }
 
 /** The connection was lost before the transaction began on it, writes are held, or the database is elsewhere. */

@@ -105,6 +105,7 @@ export class Transaction implements Writing {
   readonly #usePreparedStatements: boolean
   readonly #unawaited: Promise<unknown>[] = []
   #ended = false
+  #isCommitting = false
   #isGathering = false
 
   constructor(client: pg.Client, actor: Actor, scope: TenantScope | null, usePreparedStatements: boolean) {
@@ -164,9 +165,14 @@ export class Transaction implements Writing {
     this.#ended = true
   }
 
+  get isCommitting(): boolean {
+    return this.#isCommitting
+  }
+
   async commit(): Promise<void> {
     const committed = this.#send({ text: 'COMMIT' })
     this.#ended = true
+    this.#isCommitting = true
     committed.catch(() => {}) // what failed before it has the better reason
     await Promise.all(this.#unawaited)
     const { command } = await committed

@@ -2,12 +2,19 @@
  * A server that dies or fails at one step of a workflow, for tests; with OF_TENANT at that tenant's provisioning
  * alone, while what it takes over of others goes on as anywhere. CRASH_AT=`<step>:<before|after>` sends itself SIGKILL there; FAIL_AT=`<step>,<step>`
  * throws in these steps, however often they are tried. TELL_STEPS=1 tells of each step that it begins.
+ * ONLY_ASKED=1 leaves to others what falls due and what others left behind: nothing else meets the step.
  */
 import { readConfiguration } from '../server/configuration.ts'
 import { startProduct, SYSTEM, type Product } from '../server/product.ts'
 import { platformSql } from '../tenancy/handles.ts'
 
-const { CRASH_AT: crashAt, FAIL_AT: failAt, OF_TENANT: ofTenant, TELL_STEPS: tellSteps } = process.env
+const {
+  CRASH_AT: crashAt,
+  FAIL_AT: failAt,
+  OF_TENANT: ofTenant,
+  TELL_STEPS: tellSteps,
+  ONLY_ASKED,
+} = process.env
 
 const failing = failAt?.split(',') ?? []
 let product: Product | undefined
@@ -23,6 +30,7 @@ product = await startProduct(readConfiguration(process.env), {
   log: (level, message) => process.stderr.write(`${level} ${message}\n`),
   compensationAttempts: 2,
   tendEveryMs: 500,
+  onlyAsked: ONLY_ASKED !== undefined,
   atStep: async (step, moment, tenantId) => {
     if (tellSteps !== undefined && moment === 'before') process.stderr.write(`step ${step} of ${tenantId}\n`)
     if (!(await isMeant(tenantId))) return

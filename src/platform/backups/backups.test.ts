@@ -109,6 +109,7 @@ describe('a backup', () => {
     const id = await backUp(tenant)
     const archive = await product.backups.open(id)
     const database = `backup_test_${process.pid}`
+    await product.databases.ensureTemplates() // another version on the same server drops ours
     await product.server.create(database, product.databases.template)
     try {
       const address = product.server.migratorAddress(database)

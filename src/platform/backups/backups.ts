@@ -8,7 +8,7 @@ import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql, type Selectable } from 'kysely'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { ledgerProof } from '../../erp/onboarding.ts'
-import { startWorkflow } from '../../jobs/workflows.ts'
+import { isTakenOver, startWorkflow } from '../../jobs/workflows.ts'
 import { DatabaseSnapshot } from '../../tenancy/copy.ts'
 import { withClient } from '../../tenancy/databases.ts'
 import type { Gate } from '../../tenancy/gate.ts'
@@ -243,6 +243,7 @@ export class Backups {
         await this.#step('verification', () => this.#verify(backupId))
       })
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       this.#ports.log('error', `Backup ${backupId} failed and is undone: ${reason}`)
       await this.#step('compensation', () => this.#undo(backupId, reason))

@@ -10,6 +10,7 @@ import { eventually } from '../../testing/process.ts'
 import { signIn, startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
 import { getOperation } from '../operations/contract.ts'
 import { createRestore } from '../restores/contract.ts'
+import { SIDE_PREFIX, sideName } from '../restores/side.ts'
 import { getTenant } from '../tenants/contract.ts'
 import { archiveTenant, deleteTenant, listCertificates } from './contract.ts'
 
@@ -112,7 +113,15 @@ describe('archive', () => {
     const { client } = await signIn(product.anonymous.with({ tenant: tenant.code }), email)
     const { rows } = (await client.call(trialBalance)).ok()
     expect(rows.find(({ accountCode }) => accountCode === SALES)?.credit).toBe('42.00')
-    expect((await product.server.databaseNames('erp_side_')).length).toBe(0)
+    // Other products keep side databases of theirs on the same server.
+    const restores = await product.gate.readPlatform(SYSTEM, (tx) =>
+      tx.rows(platformSql.selectFrom('platform.restore').select('id').where('tenant_id', '=', tenant.id)),
+    )
+    const sides = restores.map(({ id }) => sideName(id))
+    expect(sides).toContain(sideName(restore.id))
+    expect((await product.server.databaseNames(SIDE_PREFIX)).filter((name) => sides.includes(name))).toEqual(
+      [],
+    )
   })
 })
 

@@ -7,6 +7,7 @@ import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { reasonOf, stepRunner, type StepRunner, type StepWatch } from '../../jobs/steps.ts'
+import { isTakenOver } from '../../jobs/workflows.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { holdWrites, letWrite } from '../../tenancy/hold.ts'
 import { platformSql, type Actor } from '../../tenancy/handles.ts'
@@ -18,7 +19,7 @@ import { RestoreRecords, setTenant, type TenantRecord } from '../restores/record
 import { writeRequest } from '../restores/requests.ts'
 import type { Restoring } from '../restores/restoring.ts'
 import type { DatabaseServers } from '../servers/registry.ts'
-import { claimTenant, releaseTenant } from '../tenants/busy.ts'
+import { claimTenant, isHeldFor, releaseTenant } from '../tenants/busy.ts'
 import { keepCertificate, signCertificate } from './certificates.ts'
 
 export const ARCHIVE_TENANT = 'archive-tenant'
@@ -175,6 +176,7 @@ export class Closing {
         'persistent',
       )
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       log('error', `Archiving tenant ${tenantId} failed: ${reason}`)
       const was = before
@@ -288,9 +290,9 @@ export class Closing {
       dropped: { database: before.databaseName, role: before.runtimeRole },
     })
     await gate.writePlatform(actor, async (tx) => {
+      if (!(await releaseTenant(tx, tenantId, operationId))) return
       await setTenant(tx, tenantId, sql`status = 'archived', status_reason = ${reason}, archive_backup_id = ${backupId},
         database_name = NULL, runtime_role = NULL, sealed_runtime_password = NULL, schema_version = NULL`) // prettier-ignore
-      await releaseTenant(tx, tenantId, operationId)
       await keepCertificate(tx, tenantId, 'archive', operationId, certificate)
       await recordEvent(tx, { action: 'archive', entity: 'tenant', entityId: tenantId, tenantId, details: { reason, backupId } }) // prettier-ignore
       await announce(tx, { kind: 'tenant', tenantId })
@@ -302,12 +304,14 @@ export class Closing {
     before: Before,
     reason: string,
   ): Promise<void> {
+    const { gate, servers } = this.#ports
     const { databaseName: database, runtimeRole: role, serverId } = before
+    if (!(await gate.readPlatform(actor, (tx) => isHeldFor(tx, tenantId, operationId)))) return
     if (database !== null && role !== null)
-      await letWrite({ server: await this.#ports.servers.get(serverId), database, role })
-    await this.#ports.gate.writePlatform(actor, async (tx) => {
+      await letWrite({ server: await servers.get(serverId), database, role })
+    await gate.writePlatform(actor, async (tx) => {
+      if (!(await releaseTenant(tx, tenantId, operationId))) return
       await setTenant(tx, tenantId, sql`status = ${before.status}, status_reason = ${before.statusReason}`)
-      await releaseTenant(tx, tenantId, operationId)
       await recordEvent(tx, { action: 'archive failed', entity: 'tenant', entityId: tenantId, tenantId, details: { reason } }) // prettier-ignore
       await announce(tx, { kind: 'tenant', tenantId })
     })
@@ -335,11 +339,14 @@ export class Closing {
         'persistent',
       )
     } catch (error) {
+      if (isTakenOver(error)) throw error
       this.#ports.log('error', `Deleting tenant ${tenantId} failed: ${reasonOf(error)}`)
       await this.#step(
         'delete-released',
         () =>
-          this.#ports.gate.writePlatform(order.actor, (tx) => releaseTenant(tx, tenantId, order.operationId)),
+          this.#ports.gate.writePlatform(order.actor, async (tx) => {
+            await releaseTenant(tx, tenantId, order.operationId)
+          }),
         'persistent',
       )
       throw error
@@ -363,10 +370,10 @@ export class Closing {
       removed: { backups, exports },
     })
     await gate.writePlatform(actor, async (tx) => {
+      if (!(await releaseTenant(tx, tenantId, operationId))) return
       // Its code and subdomain stay taken: nobody else is to be met under them.
       await setTenant(tx, tenantId, sql`status = 'deleted', status_reason = ${reason}, company_name = 'deleted',
         admin_name = 'deleted', admin_email = 'deleted', archive_backup_id = NULL`) // prettier-ignore
-      await releaseTenant(tx, tenantId, operationId)
       await keepCertificate(tx, tenantId, 'deletion', operationId, certificate)
       await recordEvent(tx, {
         action: 'delete',

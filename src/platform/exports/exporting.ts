@@ -10,6 +10,7 @@ import { sql } from 'kysely'
 import { ZipFile } from 'yazl'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { reasonOf, stepRunner, type StepRunner, type StepWatch } from '../../jobs/steps.ts'
+import { isTakenOver } from '../../jobs/workflows.ts'
 import { DatabaseSnapshot } from '../../tenancy/copy.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
@@ -111,6 +112,7 @@ export class Exporting {
       const file = await this.#step('export-file', () => this.#write(exportId))
       await this.#step('export-settled', () => this.#settle(exportId, file))
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       this.#ports.log('error', `Export ${exportId} failed: ${reason}`)
       await this.#step(

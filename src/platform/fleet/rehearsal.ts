@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { Problem, problems } from '../../kernel/problem.ts'
-import { startWorkflow } from '../../jobs/workflows.ts'
+import { isTakenOver, startWorkflow } from '../../jobs/workflows.ts'
 import { copyDatabase } from '../../tenancy/copy.ts'
 import type { DatabaseServer } from '../../tenancy/databases.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
@@ -151,6 +151,7 @@ export class Rehearsals {
       await this.#step('migration', () => this.#migrate(id))
       findings = await this.#step('checks', () => this.#check(id))
     } catch (error) {
+      if (isTakenOver(error)) throw error
       failure = error instanceof Error ? error.message : String(error)
     }
     await this.#step('removal', () => this.#remove(id))

@@ -63,6 +63,7 @@ interface Journey {
   readonly fromId: string
   readonly toId: string
   readonly isSwitched: boolean
+  readonly isCleared: boolean
   readonly undoesId: string | null
   readonly undoes: { readonly kept: string; readonly writtenSince: string } | undefined
 }
@@ -366,6 +367,7 @@ export class Moving {
     )
     const journey = await this.#journey(moveId)
     if (journey.isSwitched) return false
+    if (journey.isCleared) return true // the tenant may be anybody's by now
     const { tenantId, tenantCode, database } = journey
     this.#ports.log('error', `Moving tenant ${tenantCode} failed and is taken back: ${reason}`)
     // First of all people work again; the rest is clearing up.
@@ -432,7 +434,7 @@ export class Moving {
         sql<JourneyRow>`SELECT m.id AS "moveId", t.id AS "tenantId", t.tenant_code AS "tenantCode",
             t.database_name AS database, t.runtime_role AS role, t.sealed_runtime_password AS "sealedPassword",
             t.schema_version AS "schemaVersion", m.from_server_id AS "fromId", m.to_server_id AS "toId",
-            m.switched_at IS NOT NULL AS "isSwitched", m.undoes_id AS "undoesId",
+            m.switched_at IS NOT NULL AS "isSwitched", m.cleared_at IS NOT NULL AS "isCleared", m.undoes_id AS "undoesId",
             CASE WHEN u.dropped_at IS NULL AND u.schema_version = t.schema_version THEN u.kept_database END AS kept,
             u.written_since AS "writtenSince"
           FROM platform.tenant_move m JOIN platform.tenant t ON t.id = m.tenant_id

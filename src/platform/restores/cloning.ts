@@ -29,14 +29,13 @@ export async function adopt(work: RestoreWork, restoreId: string): Promise<void>
 
 export async function settleClone({ records }: RestoreWork, restoreId: string): Promise<void> {
   const restore = await records.restore(restoreId)
+  if (restore.state === 'cloned') return
   const cloneId = cloneOf(restore)
   const clone = await records.tenant(cloneId)
   await records.write(async (tx) => {
-    if (restore.sideRole !== null) {
-      await setTenant(tx, cloneId, sql`database_name = ${databaseNameOf(clone.tenantCode)},
-        runtime_role = ${restore.sideRole}, sealed_runtime_password = ${restore.sealedSidePassword},
-        schema_version = ${newestVersion('tenant')}, status = 'active'`) // prettier-ignore
-    }
+    await setTenant(tx, cloneId, sql`database_name = ${databaseNameOf(clone.tenantCode)},
+      runtime_role = ${restore.sideRole}, sealed_runtime_password = ${restore.sealedSidePassword},
+      schema_version = ${newestVersion('tenant')}, status = 'active'`) // prettier-ignore
     await setRestore(tx, restoreId, sql`state = 'cloned', side_database = NULL, side_role = NULL,
       sealed_side_password = NULL, finished_at = now()`) // prettier-ignore
     const details = { restoreId, backupId: restore.backupId, from: restore.tenantId }

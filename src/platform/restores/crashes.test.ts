@@ -64,7 +64,8 @@ afterAll(async () => {
 async function startCrashing(
   how: Record<string, string>,
 ): Promise<{ process: ServerProcess; operator: Client }> {
-  const process = await whenReady(spawnTestProgram('crashing-server.ts', [], { ...environment, ...how }))
+  const settings = { ...environment, ONLY_ASKED: '1', ...how }
+  const process = await whenReady(spawnTestProgram('crashing-server.ts', [], settings))
   // Not signed in anew: an operator has a few sessions at most.
   return { process, operator: new Client(process.url, operator.options) }
 }

@@ -2,6 +2,7 @@
  * One tenant back to a moment, with the cluster's archive: what docs/runbooks/point-in-time-recovery.md says,
  * done with Debian's PostgreSQL and pgBackRest and the configuration in deploy/pgbackrest.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { trialBalance } from '../../erp/reports/contract.ts'
 import { addressOf, withClient } from '../../tenancy/databases.ts'
@@ -53,6 +54,7 @@ test.skipIf(!isWanted)(
     const neighbour = await product.createTenant()
     await postEntry(damaged.admin, '100.00')
     cluster.pgbackrest('--type=full', 'backup')
+    await sleep(1_100) // its end is kept in whole seconds, and only a later moment can be gone back to
     // After the backup: only the archived changes know of these.
     await postEntry(damaged.admin, '23.00')
     await postEntry(neighbour.admin, '7.00')
@@ -62,7 +64,7 @@ test.skipIf(!isWanted)(
     await sql(live, database, `SET session_replication_role = replica; DELETE FROM finance.journal_line; DELETE FROM finance.account_balance`) // prettier-ignore
     await postEntry(neighbour.admin, '1.00')
     expect(await salesOf(damaged.admin)).not.toBe('123.00')
-    await sql(live, 'postgres', 'SELECT pg_switch_wal()')
+    cluster.pgbackrest('check') // the changes up to now are in the repository, not only on their way
 
     const beside = await cluster.restoreBeside(String(moment), database)
     const lines = await sql(beside, database, 'SELECT sum(credit)::text AS sum FROM finance.journal_line')

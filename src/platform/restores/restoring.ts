@@ -7,6 +7,7 @@
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { reasonOf, stepRunner, type StepRunner } from '../../jobs/steps.ts'
+import { isTakenOver } from '../../jobs/workflows.ts'
 import { platformSql } from '../../tenancy/handles.ts'
 import { openAlert, resolveAlert } from '../alerts/alerts.ts'
 import { recordEvent } from '../audit.ts'
@@ -37,6 +38,8 @@ export const restoreSteps = {
 } as const
 
 const DRILL_FAILED = 'restore-drill-failed'
+/** Between writing the row and starting the workflow lies no more than a moment. */
+const FORGOTTEN_AFTER = '5 seconds'
 
 type Workflow = (restoreId: string) => Promise<void>
 
@@ -70,7 +73,8 @@ export class Restoring {
 
   /** Those whose process died between writing their row and starting their workflow. */
   async startForgotten(): Promise<void> {
-    for (const restore of await this.records.restores(sql`state IN ('restoring', 'swapping')`)) {
+    const forgotten = sql`state IN ('restoring', 'swapping') AND updated_at < now() - ${FORGOTTEN_AFTER}::interval`
+    for (const restore of await this.records.restores(forgotten)) {
       if (await DBOS.getWorkflowStatus(restore.operationId)) continue
       const { finished } = await this.start(restore)
       finished.catch(() => {})
@@ -123,6 +127,7 @@ export class Restoring {
       if (mode === 'clone') await this.#clone(restoreId)
       if (mode === 'drill') await this.#prove(restoreId)
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       work.log('error', `Restore ${restoreId} failed and is undone: ${reason}`)
       await this.#step('restore-undone', () => this.#undoRestore(restoreId, reason), 'persistent')
@@ -153,6 +158,7 @@ export class Restoring {
     try {
       await this.#swap(restoreId)
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       this.#work.log('error', `Swapping restore ${restoreId} failed: ${reason}`)
       await this.#step('swap-undone', () => this.#releaseUnlessDone(restoreId, 'ready', reason), 'persistent')
@@ -170,6 +176,7 @@ export class Restoring {
       await this.#step('undo-exchange', () => swapping.exchangeBack(work, restoreId))
       await this.#step('undo-settled', () => swapping.settleBack(work, restoreId), 'persistent')
     } catch (error) {
+      if (isTakenOver(error)) throw error
       const reason = reasonOf(error)
       work.log('error', `Undoing restore ${restoreId} failed: ${reason}`)
       await this.#step(

@@ -23,10 +23,13 @@ export interface Side {
 
 /** What a restore's side database and role are called, and a new password. */
 export function planSide(restoreId: string, secrets: Secrets): Side {
-  const suffix = suffixOf(restoreId)
-  const role = `${ROLE_PREFIX}${suffix}`
+  const role = `${ROLE_PREFIX}${suffixOf(restoreId)}`
   const password = randomBytes(24).toString('base64url')
-  return { database: `${SIDE_PREFIX}${suffix}`, role, sealedPassword: secrets.seal(password, role) }
+  return { database: sideName(restoreId), role, sealedPassword: secrets.seal(password, role) }
+}
+
+export function sideName(restoreId: string): string {
+  return `${SIDE_PREFIX}${suffixOf(restoreId)}`
 }
 
 export function keptName(restoreId: string): string {

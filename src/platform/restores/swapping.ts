@@ -4,6 +4,7 @@
  * (tenancy/exchange.ts). The tenant's address, role and password stay what they were, so that no process has to
  * learn anything: a request waits a moment, and meets the one database or the other.
  */
+import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
 import { endAccess } from '../../erp/onboarding.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
@@ -15,7 +16,7 @@ import { announce } from '../announcements.ts'
 import { recordEvent } from '../audit.ts'
 import { databaseNameOf } from '../tenants/databases.ts'
 import type { RestoreWork } from './ports.ts'
-import { claimTenant, releaseTenant } from '../tenants/busy.ts'
+import { claimTenant, isHeldFor, releaseTenant } from '../tenants/busy.ts'
 import { setRestore, setTenant, sideOf, SYSTEM } from './records.ts'
 import { bringUpToDate, isOpenTo, keptName } from './side.ts'
 import { sideLocation } from './side-work.ts'
@@ -24,14 +25,14 @@ import { sideLocation } from './side-work.ts'
 export async function claim(
   { records }: RestoreWork,
   restoreId: string,
-): Promise<{ hasLive: boolean; tenantId: string; operationId: string }> {
-  const { tenantId, operationId } = await records.restore(restoreId)
+): Promise<{ hasLive: boolean; tenantId: string }> {
+  const { tenantId } = await records.restore(restoreId)
   await records.write(async (tx) => {
-    if (!(await claimTenant(tx, tenantId, busyWith(restoreId))))
+    if (!(await claimTenant(tx, tenantId, ownOperation())))
       throw new Problem(problems.conflict, { message: 'Other work has this tenant to itself' })
     await setRestore(tx, restoreId, sql`state = 'swapping'`)
   })
-  return { hasLive: (await records.tenant(tenantId)).databaseName !== null, tenantId, operationId }
+  return { hasLive: (await records.tenant(tenantId)).databaseName !== null, tenantId }
 }
 
 /** Whoever was let in when the backup was made is not let in again by it. */
@@ -94,18 +95,19 @@ export async function settle(work: RestoreWork, restoreId: string): Promise<void
   const { servers, gate, records } = work
   const restore = await records.restore(restoreId)
   const tenant = await records.tenant(restore.tenantId)
+  if (!(await holds(work, tenant.id))) return
   const isArchived = tenant.databaseName === null
   const server = await servers.get(restore.serverId)
   if (!isArchived && restore.sideRole !== null) await server.dropRole(restore.sideRole)
   await gate.closeTenant(tenant.id)
   await records.write(async (tx) => {
+    if (!(await releaseTenant(tx, tenant.id, ownOperation()))) return
     const own = isArchived
       ? sql`, database_name = ${databaseNameOf(tenant.tenantCode)}, runtime_role = ${restore.sideRole},
           sealed_runtime_password = ${restore.sealedSidePassword}, server_id = ${restore.serverId}, status = 'active',
           status_reason = 'restored', archive_backup_id = NULL`
       : sql``
     await setTenant(tx, tenant.id, sql`schema_version = ${newestVersion('tenant')}${own}`)
-    await releaseTenant(tx, tenant.id, busyWith(restoreId))
     const keeps = isArchived
       ? sql``
       : sql`, kept_database = ${keptName(restoreId)}, kept_until = now() + make_interval(days => ${work.keptDays})`
@@ -127,13 +129,14 @@ export async function settle(work: RestoreWork, restoreId: string): Promise<void
 /** Before the exchange: the tenant is let go, as it was. `state`: what the restore is from now on. */
 export async function release(work: RestoreWork, restoreId: string, state: string, reason: string) {
   const { servers, records } = work
-  const { tenantId } = await records.restore(restoreId)
+  const { tenantId, operationId, state: found } = await records.restore(restoreId)
   const { serverId, databaseName: database, runtimeRole: role } = await records.tenant(tenantId)
-  if (database !== null && role !== null)
+  if (database !== null && role !== null && (await holds(work, tenantId)))
     await letWrite({ server: await servers.get(serverId), database, role })
   await records.write(async (tx) => {
-    await releaseTenant(tx, tenantId, busyWith(restoreId))
-    await setRestore(tx, restoreId, sql`state = ${state}, error = ${reason.slice(0, 500)}`)
+    await releaseTenant(tx, tenantId, ownOperation())
+    if (found === 'swapping' && operationId === ownOperation())
+      await setRestore(tx, restoreId, sql`state = ${state}, error = ${reason.slice(0, 500)}`)
   })
 }
 
@@ -169,7 +172,7 @@ export async function settleBack(work: RestoreWork, restoreId: string): Promise<
   const { tenantId } = await records.restore(restoreId)
   await gate.closeTenant(tenantId)
   await records.write(async (tx) => {
-    await releaseTenant(tx, tenantId, busyWith(restoreId))
+    if (!(await releaseTenant(tx, tenantId, ownOperation()))) return
     await setRestore(tx, restoreId, sql`state = 'undone', side_database = ${asideName(restoreId)},
       kept_database = NULL, kept_until = NULL, error = NULL, finished_at = now()`) // prettier-ignore
     await recordEvent(tx, { action: 'undo restore', entity: 'tenant', entityId: tenantId, tenantId, details: { restoreId } }) // prettier-ignore
@@ -196,6 +199,14 @@ async function reconnect({ records }: RestoreWork, tenantId: string): Promise<vo
   await records.write((tx) => announce(tx, { kind: 'tenant', tenantId, reconnect: true }))
 }
 
-function busyWith(restoreId: string): string {
-  return `restore:${restoreId}`
+/** Not if a step is repeated late: then the operation has ended, and the tenant may be anybody's. */
+function holds({ gate }: RestoreWork, tenantId: string): Promise<boolean> {
+  return gate.readPlatform(SYSTEM, (tx) => isHeldFor(tx, tenantId, ownOperation()))
+}
+
+/** Not the one that the restore's row names: that may be a later one, an undoing for instance. */
+function ownOperation(): string {
+  const id = DBOS.workflowID
+  if (id === undefined) throw new Error('Only a workflow has a tenant to itself')
+  return id
 }
