@@ -5,7 +5,8 @@
  * Why join them: entries of one company queue for its gapless number anyway, and each transaction costs a
  * flush and some round trips. While one group is being committed the next one gathers; nobody waits for a
  * timer. One request alone is a group of one. (Tried: two groups at once, which wait for each other's locks
- * and cost PostgreSQL three times as much an entry; waiting 2 ms for a group to fill, which filled none.)
+ * and cost PostgreSQL three times as much an entry; waiting 2 ms for a group to fill, which filled none; the
+ * next group's look-ups during the last one's flush, and answers written meanwhile, which changed nothing.)
  */
 import { Problem } from '../kernel/problem.ts'
 import { TransactionLost, type Gate, type TenantLocation } from '../tenancy/gate.ts'
@@ -84,43 +85,33 @@ export class CommandRunner {
 
   async #drain(key: string, group: Group, tenant: TenantLocation): Promise<void> {
     group.isRunning = true
-    let settleLast = (): void => {}
     while (group.waiting.length > 0) {
       const members = group.waiting.splice(0, GROUP_MAXIMUM)
-      const together = this.#together(members, tenant)
-      // The last group's answers are written while PostgreSQL is at work on this one.
-      setImmediate(settleLast)
-      settleLast = await together
+      await this.#together(members, tenant)
     }
     this.#groups.delete(key)
-    settleLast()
   }
 
-  /** Carries out a group; resolves to what tells those of it who were not told yet. */
-  async #together(members: readonly Member[], tenant: TenantLocation): Promise<() => void> {
+  async #together(members: readonly Member[], tenant: TenantLocation): Promise<void> {
     const [first] = members
-    if (!first) return () => {}
+    if (!first) return
     const { context } = first.command
     // Two requests with one key must not meet in one transaction: the later ones go alone, afterwards.
     const [together, later] = splitByKey(members)
-    let answers: readonly (Answer | Problem | undefined)[] = []
     try {
-      answers = await this.#gate.writeTenant(
+      const answers = await this.#gate.writeTenant(
         tenant,
         context.principal?.companyId ?? null,
         context.actor,
         (tx) => handledTogether(tx, together),
       )
+      for (const [index, member] of together.entries()) settle(member, answers[index])
     } catch (error) {
       if (mayBeRepeated(error, first.command) || (together.length > 1 && !mayStand(error)))
         await this.#oneByOne(together)
       else for (const { reject } of together) reject(error)
-      together.length = 0
     }
     await this.#oneByOne(later)
-    return () => {
-      for (const [index, member] of together.entries()) settle(member, answers[index])
-    }
   }
 
   async #oneByOne(members: readonly Member[]): Promise<void> {
