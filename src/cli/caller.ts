@@ -5,10 +5,13 @@ import { newId } from '../tenancy/new-id.ts'
 import { CommandRunner, type Command } from '../http/commands.ts'
 import { constraintProblem } from '../http/constraints.ts'
 import type { DataOf, InputOf, Operation } from '../http/contract.ts'
+import { bodyProblems } from '../http/validation.ts'
+import { validationProblem } from '../kernel/problem.ts'
 import { getOperation } from '../platform/operations/contract.ts'
 import type { Product } from '../server/product.ts'
 
 const LOOK_EVERY_MS = 250
+const PARTS = ['params', 'query', 'body'] as const
 
 /** Waits for a long operation, however it ends; a failed one is told and makes the exit code 1. */
 export async function finished(product: Product, operationId: string): Promise<boolean> {
@@ -31,9 +34,15 @@ export async function callPlatform<O extends Operation>(
 ): Promise<DataOf<O>> {
   const route = product.routes.find((candidate) => candidate.operation.name === operation.name)
   if (!route) throw new Error(`No route carries out ${operation.name}`)
+  const given = { params: {}, query: {}, body: undefined, ...input }
+  const wrong = PARTS.flatMap((part) => {
+    const schema = operation[part]
+    return schema ? bodyProblems(schema, given[part]) : []
+  })
+  if (wrong.length > 0) throw validationProblem(wrong)
   const command: Command = {
     route,
-    input: { params: {}, query: {}, body: undefined, ...input },
+    input: given,
     tenant: undefined,
     claim: undefined,
     context: {

@@ -25,6 +25,7 @@ const SERVER_LOCK = 7_241_860_001
 
 const KEY_COMMENT = 'solution-erp key '
 
+const INTERNAL_ERROR = 'XX000'
 const OBJECT_IN_USE = '55006'
 const DUPLICATE_DATABASE = '42P04'
 const DUPLICATE_OBJECT = '42710'
@@ -221,7 +222,7 @@ export class DatabaseServer {
           client.query(`CREATE DATABASE ${identifier(database)} OWNER ${identifier(owner)} ${from}`),
         ),
       )
-      await client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`)
+      await retryWhileInUse(() => client.query(`REVOKE ALL ON DATABASE ${identifier(database)} FROM PUBLIC`))
     })
   }
 
@@ -308,11 +309,8 @@ export class DatabaseServer {
   async grantConnect(database: string, role: string): Promise<void> {
     const roles = [role, ...(this.#pooler ? [this.#pooler.user] : [])].map(identifier).join(', ')
     const name = identifier(database)
-    await this.withAdmin((client) =>
-      client.query(
-        `REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${roles}`,
-      ),
-    )
+    const text = `REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${roles}`
+    await this.withAdmin((client) => retryWhileInUse(() => client.query(text)))
   }
 
   async dropRole(role: string): Promise<void> {
@@ -401,14 +399,20 @@ async function closePublicDoors(client: pg.Client): Promise<void> {
   }
 }
 
-/** Copying or renaming waits until the last connection to the source is gone; autovacuum may be there too. */
+/**
+ * Copying or renaming waits until the last connection to the source is gone; autovacuum may be there too. Of two
+ * who change one row of the catalogue at the same moment, PostgreSQL breaks one off.
+ */
 async function retryWhileInUse(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await work()
       return
     } catch (error) {
-      if ((error as { code?: string }).code !== OBJECT_IN_USE || attempt === 20) throw error
+      const { code, message } = error as { code?: string; message?: string }
+      const isPassing =
+        code === OBJECT_IN_USE || (code === INTERNAL_ERROR && message === 'tuple concurrently updated')
+      if (!isPassing || attempt === 20) throw error
       await new Promise((resolve) => setTimeout(resolve, 25 * attempt))
     }
   }

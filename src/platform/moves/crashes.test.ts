@@ -47,6 +47,7 @@ beforeAll(async () => {
     OPERATOR_EMAIL: OPERATOR.email,
     OPERATOR_PASSWORD: OPERATOR.password,
     READY_DATABASES: '0',
+    CONNECTION_WAIT_MS: '10000', // many processes at once keep the machine busy
   })
   healthy = await startProcess(environment)
   operator = await signInAsOperator(new Client(healthy.url))
