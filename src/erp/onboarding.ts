@@ -19,11 +19,12 @@ export { accountBalances, endAccess, proveBooks, type AccountBalance, type ReadI
 
 /** What is the same for every tenant: put into the template database once, and copied with it. */
 export async function insertTenantDefaults(tx: TenantTx): Promise<void> {
-  const roles = builtInRoles.map(({ name, description, permissions }) => ({ name, description, permissions }))
   await tx.run(
-    sql`INSERT INTO core.role (name, description, permissions, is_built_in)
-    SELECT name, description, permissions, true
-    FROM jsonb_to_recordset(${JSON.stringify(roles)}::jsonb) AS r (name text, description text, permissions text[])
+    sql`INSERT INTO core.role
+      (name, description, permissions, discount_percent_maximum, discount_amount_maximum, is_built_in)
+    SELECT name, description, permissions, "discountPercentMaximum", "discountAmountMaximum", true
+    FROM jsonb_to_recordset(${JSON.stringify(builtInRoles)}::jsonb) AS r (name text, description text,
+      permissions text[], "discountPercentMaximum" numeric, "discountAmountMaximum" numeric)
     ON CONFLICT DO NOTHING`.compile(tenantSql),
   )
   const list = currencies.map(({ code, name, numeric }) => ({

@@ -41,6 +41,12 @@ export interface Operation {
   readonly isDownload?: boolean
   /** Also for tenants that are closed but may still take their data along, e.g. suspended for not paying. */
   readonly isOpenForExport?: boolean
+  /** Takes a file of one of these content types instead of JSON; its body is an Upload. */
+  readonly accepts?: readonly string[]
+  /** Whoever `{id}` is needs no permission: it is about themselves. */
+  readonly isOpenToSelf?: boolean
+  /** What remains to someone whose password must be changed first. */
+  readonly isForExpiredPasswords?: boolean
 }
 
 export function operation<const Shape extends Operation>(shape: Shape): Shape {
@@ -68,6 +74,16 @@ export interface Download {
 
 /** What an operation with `isDownload` gives as its data. */
 export const File = Type.Unsafe<Download>({ type: 'string', format: 'binary' })
+
+/** A file that was sent: held whole, so the operation sets a `bodyLimitBytes`. */
+export interface Upload {
+  readonly content: Uint8Array
+  /** As the caller says. */
+  readonly contentType: string
+}
+
+/** The body of an operation with `accepts`. */
+export const UploadBody = Type.Unsafe<Upload>({ type: 'string', format: 'binary' })
 
 // ---- words shared by all contracts ---------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ export interface Principal {
   readonly sessionId: string
   readonly companyId: string | null
   readonly permissions: ReadonlySet<string>
+  /** Nothing else is allowed before. */
+  readonly mustChangePassword: boolean
 }
 
 export interface RequestContext {

@@ -116,7 +116,7 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
   const schema = {
     ...(params ? { params } : {}),
     ...(query ? { querystring: query } : {}),
-    ...(body ? { body } : {}),
+    ...(body ? { body: operation.accepts ? upload(operation.accepts) : body } : {}),
     ...headersOf(operation),
     response: {
       '2xx': operation.isDownload ? file(data) : envelope(data),
@@ -127,6 +127,7 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
     summary,
     tags: [tag],
     'x-permission': operation.permission,
+    ...(operation.isOpenToSelf ? { 'x-open-to-self': true } : {}),
     security:
       operation.permission === 'anonymous' ? [] : [{ [audience === 'tenant' ? 'tenant' : 'operator']: [] }],
   }
@@ -140,13 +141,33 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
   const preValidation = async (request: FastifyRequest): Promise<void> => {
     request.body ??= nothing()
     const wrong = unstorableText({ ...(request.query as object), ...(request.params as object) })
-    if (typeof request.body === 'object') wrong.push(...unstorableText(request.body))
+    if (typeof request.body === 'object' && !operation.accepts) wrong.push(...unstorableText(request.body))
     if (wrong.length > 0) throw validationProblem(wrong)
   }
-  app.route({ method, url, schema, handler, bodyLimit, preValidation })
-  if (method === 'PUT') {
-    app.route({ method: 'PATCH', url, schema: { ...schema, hide: true }, handler, bodyLimit, preValidation })
+  const add = (at: FastifyInstance): void => {
+    at.route({ method, url, schema, handler, bodyLimit, preValidation })
+    if (method === 'PUT') {
+      at.route({ method: 'PATCH', url, schema: { ...schema, hide: true }, handler, bodyLimit, preValidation })
+    }
   }
+  if (operation.accepts) mountUpload(app, operation.accepts, add)
+  else add(app)
+}
+
+/** A room of its own, in which these content types are read and JSON is not. */
+function mountUpload(
+  app: FastifyInstance,
+  contentTypes: readonly string[],
+  add: (at: FastifyInstance) => void,
+): void {
+  void app.register(async (room) => {
+    room.removeAllContentTypeParsers()
+    room.addContentTypeParser([...contentTypes], { parseAs: 'buffer' }, (request, content, done) => {
+      const contentType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? ''
+      done(null, { content, contentType })
+    })
+    add(room)
+  })
 }
 
 async function serve(
@@ -162,7 +183,7 @@ async function serve(
     operation.permission === 'anonymous' ? undefined : await authenticate(request, ports, tenant)
   if (principal) {
     request.userId = principal.id
-    allow(operation.permission, principal)
+    allow(operation, principal, request.params)
   }
   const input = { params: request.params ?? {}, query: request.query ?? {}, body: request.body }
   const scope = principal ? `${principal.kind}:${principal.id}:${principal.companyId ?? ''}` : 'anonymous'
@@ -235,8 +256,11 @@ async function authenticate(
   return tenant ? ports.authenticateUser(token, tenant.location) : ports.authenticateOperator(token)
 }
 
-function allow(permission: string, principal: Principal): void {
+function allow(operation: Operation, principal: Principal, params: unknown): void {
+  const { permission, isOpenToSelf, isForExpiredPasswords } = operation
+  if (principal.mustChangePassword && !isForExpiredPasswords) throw new Problem(problems.passwordExpired)
   if (permission === 'signed-in' || principal.permissions.has(permission)) return
+  if (isOpenToSelf && (params as { id?: string }).id?.toLowerCase() === principal.id) return
   throw new Problem(problems.permissionDenied, { details: { permission } })
 }
 
@@ -264,6 +288,12 @@ function envelope(data: object): object {
 
 function file(data: object): object {
   return { content: { 'application/octet-stream': { schema: data } } }
+}
+
+/** Each content type with a schema that refuses nothing: what a file holds is the operation's to look at. */
+function upload(contentTypes: readonly string[]): object {
+  const anything = { description: 'The file itself' }
+  return { content: Object.fromEntries(contentTypes.map((type) => [type, { schema: anything }])) }
 }
 
 // ---- for all requests ----------------------------------------------------------------------------------

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { PASSWORD_BYTES_MAXIMUM, passwordProblems } from './passwords.ts'
 
 const ann = { fullName: 'Ann Keeper', email: 'ann.keeper@example.com' }
+const isCommon = (word: string): boolean => ['password', 'p@ssw0rd', 'dragon', '123456'].includes(word)
 const codes = (password: string, person = ann): string[] =>
-  passwordProblems(password, person).map(({ code }) => code)
+  passwordProblems(password, person, isCommon).map(({ code }) => code)
 
 describe('each rule', () => {
   test.each([
@@ -40,7 +41,22 @@ describe('each rule', () => {
   })
 
   test('the field is named as the caller wrote it', () => {
-    expect(passwordProblems('S0-a', ann, 'adminPassword')[0]).toMatchObject({ field: 'adminPassword' })
+    expect(passwordProblems('S0-a', ann, isCommon, 'adminPassword')[0]).toMatchObject({
+      field: 'adminPassword',
+    })
+  })
+})
+
+describe('common passwords', () => {
+  test.each(['Password1!', 'P@ssw0rd', '2026-Dragon!', 'Dr4g0n-1!', 'PASSWORd#99', '!!Passw0rd1'])(
+    '%s is one, dressed up',
+    (password) => {
+      expect(codes(password)).toContain('PASSWORD_COMMON')
+    },
+  )
+
+  test.each(['Dragon-flies-9', 'My-password-1', 'Str0ng-pass!'])('%s is none', (password) => {
+    expect(codes(password)).toEqual([])
   })
 })
 

@@ -5,9 +5,11 @@ export const PASSWORD_LENGTH_MINIMUM = 8
 /** bcrypt looks at 72 bytes; more would be ignored in silence. */
 export const PASSWORD_BYTES_MAXIMUM = 72
 
+/** `isCommon` looks a word up, in lower case, in a list of common passwords (see http/common-passwords.ts). */
 export function passwordProblems(
   password: string,
   person: { fullName: string; email: string },
+  isCommon: (word: string) => boolean,
   field = 'password',
 ): FieldProblem[] {
   const broken: FieldProblem[] = []
@@ -27,8 +29,25 @@ export function passwordProblems(
   if (containsPerson(password, person)) {
     refuse('PASSWORD_CONTAINS_NAME', 'The password must not contain the name or the e-mail address')
   }
+  if (commonForms(password).some(isCommon)) {
+    refuse('PASSWORD_COMMON', 'The password is one that many people use, or such a one dressed up a little')
+  }
   return broken
 }
+
+/**
+ * Common passwords are lower-case words; ours must have capitals, digits and signs, which people put round the same
+ * words: "Password1!", "P@ssw0rd". So it is looked up as it is, undressed, and with letters for look-alikes.
+ */
+function commonForms(password: string): string[] {
+  const lower = password.toLowerCase()
+  const plain = [...lower].map((character) => LOOK_ALIKES[character] ?? character).join('')
+  return [lower, plain].flatMap((form) => [form, form.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')])
+}
+
+const LOOK_ALIKES: Readonly<Record<string, string>> = {
+  '@': 'a', '4': 'a', '3': 'e', '1': 'i', '!': 'i', '0': 'o', $: 's', '5': 's', '7': 't',
+} // prettier-ignore
 
 function containsPerson(password: string, person: { fullName: string; email: string }): boolean {
   const lower = password.toLowerCase()

@@ -8,6 +8,8 @@ export interface FieldProblem {
   readonly field: string
   readonly code: string
   readonly message: string
+  /** Of a file that was sent, counted from 1. */
+  readonly line?: number
 }
 
 export interface ProblemKind {
@@ -52,6 +54,11 @@ export const problems = {
   tokenExpired: { code: 'TOKEN_EXPIRED', status: 401, message: 'The session has expired' },
   tokenInvalid: { code: 'TOKEN_INVALID', status: 401, message: 'The token is not valid here' },
   permissionDenied: { code: 'PERMISSION_DENIED', status: 403, message: 'Your role does not allow this' },
+  passwordExpired: {
+    code: 'PASSWORD_EXPIRED',
+    status: 403,
+    message: 'Your password must be changed first: POST /auth/change-password',
+  },
   tenantSuspended: { code: 'TENANT_SUSPENDED', status: 403, message: 'This account is suspended' },
   notFound: { code: 'NOT_FOUND', status: 404, message: 'There is no such thing here' },
   methodNotAllowed: { code: 'METHOD_NOT_ALLOWED', status: 405, message: 'This address has no such method' },
@@ -63,11 +70,20 @@ export const problems = {
     message: 'Someone else has changed this since you read it',
   },
   bodyTooLarge: { code: 'PAYLOAD_TOO_LARGE', status: 413, message: 'The body is too large' },
-  contentType: { code: 'UNSUPPORTED_MEDIA_TYPE', status: 415, message: 'Send JSON: application/json' },
+  contentType: {
+    code: 'UNSUPPORTED_MEDIA_TYPE',
+    status: 415,
+    message: 'This content type is not taken here; most addresses take application/json',
+  },
   idempotencyMismatch: {
     code: 'IDEMPOTENCY_KEY_REUSED',
     status: 422,
     message: 'This Idempotency-Key was used with another request',
+  },
+  overloaded: {
+    code: 'UNAVAILABLE',
+    status: 503,
+    message: 'Too many are signing in at this moment; try again shortly',
   },
   serverError: { code: 'SERVER_ERROR', status: 500, message: 'Something went wrong on our side' },
   unavailable: { code: 'UNAVAILABLE', status: 503, message: 'Not available right now; try again shortly' },

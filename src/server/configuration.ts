@@ -40,6 +40,8 @@ export interface Configuration {
   readonly refreshTokenSeconds: number
   readonly rememberedRefreshTokenSeconds: number
   readonly sessionsPerUserMaximum: number
+  /** A password older than this must be changed; 0: passwords do not grow old. */
+  readonly passwordAgeDaysMaximum: number
   readonly logLevel: (typeof logLevels)[number]
   readonly corsOrigins: readonly string[]
   readonly operatorEmail: string
@@ -148,6 +150,7 @@ export function readConfiguration(environment: Environment): Configuration {
       365 * DAY_SECONDS,
     ),
     sessionsPerUserMaximum: reader.integer('SESSIONS_PER_USER_MAXIMUM', 3, 1, 100),
+    passwordAgeDaysMaximum: reader.integer('PASSWORD_AGE_DAYS_MAXIMUM', 90, 0, 3_650),
     logLevel: reader.choice('LOG_LEVEL', logLevels, mode === 'test' ? 'silent' : 'info'),
     corsOrigins: reader.origins('CORS_ORIGINS'),
     operatorEmail: reader.text('OPERATOR_EMAIL') ?? 'operator@example.com',

@@ -8,6 +8,7 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { Problem, problems } from '../kernel/problem.ts'
+import type { IdentityPorts } from '../erp/identity/ports.ts'
 import { UserSessions } from '../erp/identity/sessions.ts'
 import { Outbox } from '../mail/outbox.ts'
 import { serverOfUrl } from '../mail/transport.ts'
@@ -297,9 +298,12 @@ async function assemble(parts: Parts): Promise<Product> {
   const users = new UserSessions(tokens, configuration, tenantPermissions)
   const operators = new OperatorSessions(tokens, configuration)
   await startAnnouncements(parts, { directory, servers, users, operators, gate })
-  const identity = {
+  const identity: IdentityPorts = {
     sessions: users,
     mails: mails.tenant,
+    declared: tenantPermissions,
+    secrets,
+    addressOf: async (tenantId) => addressOfTenant(await directory.subdomainOfTenant(tenantId)),
     announceSessionEnd: (tenantId: string, sessionId?: string) =>
       gate.writePlatform(SYSTEM, (tx) =>
         announce(tx, { kind: 'user-session', tenantId, sessionId: sessionId ?? null }),

@@ -1,6 +1,10 @@
 /** Every route of the product. Also mounted without a database, to write the OpenAPI document. */
-import { identityRoutes, type IdentityPorts } from '../erp/identity/operations.ts'
+import { identityRoutes } from '../erp/identity/operations.ts'
+import type { IdentityPorts } from '../erp/identity/ports.ts'
+import { roleOperations } from '../erp/identity/roles/contract.ts'
+import { userOperations } from '../erp/identity/users/contract.ts'
 import { erpRoutes } from '../erp/routes.ts'
+import type { Operation } from '../http/contract.ts'
 import type { Route } from '../http/route.ts'
 import type { Workflows } from '../jobs/workflows.ts'
 import { fleetOperation, fleetRoutes, type FleetServices } from '../platform/fleet/operations.ts'
@@ -37,7 +41,7 @@ export interface RouteServices {
 }
 
 export function allRoutes(services: RouteServices): Route[] {
-  return [
+  const routes = [
     ...services.operators.routes(services.announceOperatorSessionEnd),
     ...planRoutes,
     ...tenantRoutes(services.tenants),
@@ -54,11 +58,25 @@ export function allRoutes(services: RouteServices): Route[] {
     ...identityRoutes(services.identity),
     ...erpRoutes,
   ]
+  for (const { operation } of routes) assertGrantable(operation)
+  return routes
+}
+
+/** An operation of tenants that no role could be given would be closed to everybody, unnoticed. */
+export function assertGrantable({ name, audience, permission }: Operation): void {
+  const isGrantable = audience !== 'tenant' || !permission.includes(':') || tenantPermissions.has(permission)
+  if (!isGrantable)
+    throw new Error(`${name} needs ${permission}, which no role can be given: it does not start`)
 }
 
 /** What a tenant's roles can be given. */
 export const tenantPermissions: ReadonlySet<string> = new Set(
-  [...erpRoutes.map(({ operation }) => operation), ...ownExportOperations]
+  [
+    ...erpRoutes.map(({ operation }) => operation),
+    ...ownExportOperations,
+    ...roleOperations,
+    ...userOperations,
+  ]
     .map(({ permission }) => permission)
     .filter((permission) => permission.includes(':')),
 )

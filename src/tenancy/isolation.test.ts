@@ -287,6 +287,7 @@ describe('every route', () => {
         sessionId: '',
         companyId: b.companyId,
         permissions: tenantPermissions,
+        mustChangePassword: false,
       }
       const wrongly = await createHttpServer(
         routes.filter(({ operation }) => operation.method === 'GET' && operation.name !== 'me'),

@@ -21,6 +21,9 @@ export const SignedInUser = Type.Object({
   roleId: Id,
   role: Type.String(),
   permissions: Type.Array(Type.String()),
+  mustChangePassword: Type.Boolean({
+    description: 'Nothing else is allowed before: POST /auth/change-password',
+  }),
   companyId: Id,
   companies: Type.Array(UserCompany),
   tenantCode: Type.String(),
@@ -80,6 +83,7 @@ export const logout = operation({
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'signed-in',
+  isForExpiredPasswords: true,
   access: 'steps',
   data: Nothing,
 })
@@ -93,8 +97,40 @@ export const me = operation({
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'signed-in',
+  isForExpiredPasswords: true,
   access: 'read',
   data: SignedInUser,
+})
+
+export const changePassword = operation({
+  name: 'changePassword',
+  method: 'POST',
+  path: '/auth/change-password',
+  summary: "Change one's own password; ends all sessions, this one too",
+  tag: 'Sign-in',
+  audience: 'tenant',
+  permission: 'signed-in',
+  isForExpiredPasswords: true,
+  access: 'steps',
+  body: Type.Object(
+    { currentPassword: Type.String({ minLength: 1, maxLength: 200 }), newPassword: NewPassword },
+    { additionalProperties: false },
+  ),
+  data: Nothing,
+})
+
+export const requestPasswordReset = operation({
+  name: 'requestPasswordReset',
+  method: 'POST',
+  path: '/auth/reset-password-request',
+  summary: 'Ask for a mail with a link, good once and for an hour; the answer is the same for any address',
+  tag: 'Sign-in',
+  audience: 'tenant',
+  permission: 'anonymous',
+  access: 'steps',
+  body: Type.Object({ email: Email }, { additionalProperties: false }),
+  data: Nothing,
+  message: 'If there is an account with this address, a mail is on its way to it',
 })
 
 export const resetPassword = operation({

@@ -1,20 +1,13 @@
 import { sql } from 'kysely'
-import { passwordProblems } from '../../kernel/passwords.ts'
-import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
-import { hashPassword, passwordMatches } from '../../http/password-hashes.ts'
+import { Problem, problems } from '../../kernel/problem.ts'
+import { passwordMatches } from '../../http/password-hashes.ts'
 import { implement, type Route, type TenantContext, type TenantDoor } from '../../http/route.ts'
-import { hashSecret } from '../../http/tokens.ts'
-import type { Outbox } from '../../mail/outbox.ts'
-import { tenantSql, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
-import { login, logout, me, refresh, resetPassword } from './contract.ts'
-import type { UserSessions } from './sessions.ts'
-
-export interface IdentityPorts {
-  readonly sessions: UserSessions
-  readonly mails: Outbox<TenantTx>
-  /** Tells every process that a session (or, without an id, all of the tenant's) may have ended. */
-  announceSessionEnd(tenantId: string, sessionId?: string): Promise<void>
-}
+import { tenantSql, type TenantRead } from '../../tenancy/handles.ts'
+import { login, logout, me, refresh } from './contract.ts'
+import { passwordRoutes } from './passwords.ts'
+import { callerOf, tellSessionEnd, type IdentityPorts } from './ports.ts'
+import { roleRoutes } from './roles/operations.ts'
+import { userRoutes } from './users/operations.ts'
 
 export function identityRoutes(ports: IdentityPorts): Route[] {
   return [
@@ -24,25 +17,20 @@ export function identityRoutes(ports: IdentityPorts): Route[] {
         tellSessionEnd(ports, context.tenant.tenantId, sessionId),
       ),
     ),
-    implement(logout, async (door, _input, { principal, tenant }) => {
-      if (!principal) throw new Problem(problems.authenticationRequired)
-      await door.write((tx) => ports.sessions.end(tx, principal.sessionId, 'signed out'))
-      await tellSessionEnd(ports, tenant.tenantId, principal.sessionId)
+    implement(logout, async (door, _input, context) => {
+      const { sessionId } = callerOf(context)
+      await door.write((tx) => ports.sessions.end(tx, sessionId, 'signed out'))
+      await tellSessionEnd(ports, context.tenant.tenantId, sessionId)
       return {}
     }),
-    implement(me, (tx, _input, { principal }) => {
-      if (!principal) throw new Problem(problems.authenticationRequired)
-      return ports.sessions.userData(tx, principal.id, principal.sessionId)
+    implement(me, (tx, _input, context) => {
+      const { id, sessionId } = callerOf(context)
+      return ports.sessions.userData(tx, id, sessionId)
     }),
-    implement(resetPassword, (door, { body }, context) => setPassword(ports, door, body, context)),
+    ...passwordRoutes(ports),
+    ...roleRoutes(ports),
+    ...userRoutes(ports),
   ]
-}
-
-/** This process knows before it answers; the others when they hear of it, some milliseconds later. */
-async function tellSessionEnd(ports: IdentityPorts, tenantId: string, sessionId?: string): Promise<void> {
-  if (sessionId === undefined) ports.sessions.forgetTenant(tenantId)
-  else ports.sessions.forgetSession(tenantId, sessionId)
-  await ports.announceSessionEnd(tenantId, sessionId)
 }
 
 export interface Credentials {
@@ -71,49 +59,6 @@ export async function signIn(
     const isRemembered = credentials.rememberMe ?? false
     return ports.sessions.begin(tx, { id: user.id, companyId, isRemembered }, context)
   })
-}
-
-async function setPassword(
-  ports: IdentityPorts,
-  door: TenantDoor,
-  body: { token: string; password: string },
-  context: TenantContext,
-): Promise<Record<string, never>> {
-  const tokenHash = hashSecret(body.token)
-  const invalid = (): Problem =>
-    validationProblem([
-      { field: 'token', code: 'TOKEN_INVALID', message: 'This link was used or has expired' },
-    ])
-  const user = await door.read((tx) =>
-    tx.row(
-      tenantSql
-        .selectFrom('core.password_token as t')
-        .innerJoin('core.app_user as u', 'u.id', 't.user_id')
-        .select(['u.id', 'u.full_name as fullName', 'u.email'])
-        .where('t.token_hash', '=', tokenHash)
-        .where('t.used_at', 'is', null)
-        .where('t.expires_at', '>', context.now.toISOString())
-        .where('u.is_active', '=', true),
-    ),
-  )
-  if (!user) throw invalid()
-  const broken = passwordProblems(body.password, user)
-  if (broken.length > 0) throw validationProblem(broken)
-  const passwordHash = await hashPassword(body.password)
-  await door.write(async (tx) => {
-    const used = await tx.run(
-      sql`UPDATE core.password_token SET used_at = now(), updated_at = now()
-      WHERE token_hash = ${tokenHash} AND used_at IS NULL`.compile(tenantSql),
-    )
-    if (used !== 1) throw invalid() // someone else was quicker with the same link
-    await tx.run(
-      sql`UPDATE core.app_user SET password_hash = ${passwordHash}, password_changed_at = now()
-      WHERE id = ${user.id}`.compile(tenantSql),
-    )
-    await ports.sessions.endAllOf(tx, user.id, 'password changed')
-  })
-  await tellSessionEnd(ports, context.tenant.tenantId)
-  return {}
 }
 
 function userByEmail(tx: TenantRead, email: string) {

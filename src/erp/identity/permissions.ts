@@ -6,6 +6,9 @@ export interface BuiltInRole {
   readonly name: string
   readonly description: string
   readonly permissions: readonly string[]
+  /** Largest discount a holder may grant; null: without a limit. */
+  readonly discountPercentMaximum: string | null
+  readonly discountAmountMaximum: string | null
 }
 
 export const ADMINISTRATOR = 'Administrator'
@@ -13,8 +16,16 @@ export const ADMINISTRATOR = 'Administrator'
 const masters = ['gl-accounts', 'units-of-measure', 'currencies', 'exchange-rates', 'companies']
 const viewMasters = masters.map((module) => `${module}:view`)
 
+const noDiscounts = { discountPercentMaximum: '0', discountAmountMaximum: '0' }
+
 export const builtInRoles: readonly BuiltInRole[] = [
-  { name: ADMINISTRATOR, description: 'May do everything in this tenant', permissions: ['*'] },
+  {
+    name: ADMINISTRATOR,
+    description: 'May do everything in this tenant',
+    permissions: ['*'],
+    discountPercentMaximum: null,
+    discountAmountMaximum: null,
+  },
   {
     name: 'Accountant',
     description: 'Keeps the books: accounts, journals, periods and reports',
@@ -27,34 +38,30 @@ export const builtInRoles: readonly BuiltInRole[] = [
       'fiscal-years:*',
       'reports:*',
     ],
+    ...noDiscounts,
   },
   {
     name: 'Sales',
     description: 'Sells; sees the masters it needs',
     permissions: [...viewMasters],
+    ...noDiscounts,
   },
   {
     name: 'Purchasing',
     description: 'Buys; sees the masters it needs',
     permissions: [...viewMasters],
+    ...noDiscounts,
   },
   {
     name: 'Warehouse',
     description: 'Keeps the stock and its units',
     permissions: [...viewMasters, 'units-of-measure:*'],
+    ...noDiscounts,
   },
-  { name: 'Viewer', description: 'Sees everything, changes nothing', permissions: ['*:view'] },
+  {
+    name: 'Viewer',
+    description: 'Sees everything, changes nothing',
+    permissions: ['*:view'],
+    ...noDiscounts,
+  },
 ]
-
-/** The patterns of a role, spelled out over the permissions that operations declare. */
-export function expandPermissions(patterns: readonly string[], declared: Iterable<string>): Set<string> {
-  const tests = patterns.map((pattern) => patternTest(pattern))
-  return new Set([...declared].filter((permission) => tests.some((matches) => matches(permission))))
-}
-
-function patternTest(pattern: string): (permission: string) => boolean {
-  if (pattern === '*') return () => true
-  if (pattern.startsWith('*:')) return (permission) => permission.endsWith(pattern.slice(1))
-  if (pattern.endsWith(':*')) return (permission) => permission.startsWith(pattern.slice(0, -1))
-  return (permission) => permission === pattern
-}

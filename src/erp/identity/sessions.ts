@@ -10,20 +10,26 @@ import type { Principal, TenantContext, TenantDoor } from '../../http/route.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
 import { statement, tenantSql, type Actor, type TenantRead, type TenantTx } from '../../tenancy/handles.ts'
 import type { SignedInUser, UserSession } from './contract.ts'
-import { expandPermissions } from './permissions.ts'
+import { expandPermissions } from './rules/permission-patterns.ts'
 
 type UserData = Static<typeof SignedInUser>
 
 const PRINCIPALS_MAXIMUM = 20_000
+
+export interface UserSessionSettings extends SessionSettings {
+  readonly passwordAgeDaysMaximum: number
+}
 
 export class UserSessions {
   readonly #tokens: Tokens
   readonly #declared: ReadonlySet<string>
   readonly #sessions: Sessions<TenantTx>
   readonly #principals = new Principals(PRINCIPALS_MAXIMUM)
+  readonly #passwordAgeDaysMaximum: number
 
-  constructor(tokens: Tokens, settings: SessionSettings, declaredPermissions: ReadonlySet<string>) {
+  constructor(tokens: Tokens, settings: UserSessionSettings, declaredPermissions: ReadonlySet<string>) {
     this.#tokens = tokens
+    this.#passwordAgeDaysMaximum = settings.passwordAgeDaysMaximum
     this.#declared = declaredPermissions
     this.#sessions = new Sessions(
       {
@@ -43,14 +49,17 @@ export class UserSessions {
       throw new Problem(problems.tokenInvalid, { message: 'This token belongs to another tenant' })
     }
     return this.#principals.of(`${tenantId}/${sessionId}`, async () => {
-      const [row] = await gate.readTenant(tenant, null, actor, (tx) => tx.prepared(LIVE_SESSION, [sessionId]))
+      const [row] = await gate.readTenant(tenant, null, actor, (tx) =>
+        tx.prepared(LIVE_SESSION, [sessionId, this.#passwordAgeDaysMaximum]),
+      )
       return (
         row && {
           kind: 'user',
           id: row.user_id,
           sessionId,
           companyId: row.company_id,
-          permissions: expandPermissions(row.permissions, this.#declared),
+          permissions: expandPermissions(row.must_change_password ? [] : row.permissions, this.#declared),
+          mustChangePassword: row.must_change_password,
         }
       )
     })
@@ -128,7 +137,7 @@ export class UserSessions {
   }
 
   async userData(tx: TenantRead, userId: string, sessionId: string): Promise<UserData> {
-    const [row] = await tx.prepared(SIGNED_IN_USER, [userId, sessionId])
+    const [row] = await tx.prepared(SIGNED_IN_USER, [userId, sessionId, this.#passwordAgeDaysMaximum])
     if (!row) throw new Problem(problems.tokenInvalid)
     return {
       id: row.id,
@@ -136,7 +145,10 @@ export class UserSessions {
       email: row.email,
       roleId: row.role_id,
       role: row.role,
-      permissions: [...expandPermissions(row.permissions, this.#declared)].toSorted(),
+      permissions: [
+        ...expandPermissions(row.must_change_password ? [] : row.permissions, this.#declared),
+      ].toSorted(),
+      mustChangePassword: row.must_change_password,
       companyId: row.company_id,
       companies: row.companies.map((company) => ({
         ...company,
@@ -147,9 +159,18 @@ export class UserSessions {
   }
 }
 
-const LIVE_SESSION = statement<{ user_id: string; company_id: string; permissions: string[] }>(
+/** Of the days in the parameter given; 0: never. */
+const mustChangePassword = (days: string): string => `(u.must_change_password
+  OR (${days}::int > 0 AND u.password_changed_at < now() - make_interval(days => ${days}::int))) AS must_change_password`
+
+const LIVE_SESSION = statement<{
+  user_id: string
+  company_id: string
+  permissions: string[]
+  must_change_password: boolean
+}>(
   'live-session',
-  `SELECT s.user_id, s.company_id, r.permissions
+  `SELECT s.user_id, s.company_id, r.permissions, ${mustChangePassword('$2')}
    FROM core.session s
    JOIN core.app_user u ON u.id = s.user_id AND u.is_active AND u.deleted_at IS NULL
    JOIN core.role r ON r.id = u.role_id AND r.is_active
@@ -167,10 +188,12 @@ const SIGNED_IN_USER = statement<{
   role: string
   permissions: string[]
   company_id: string
+  must_change_password: boolean
   companies: { id: string; code: string; name: string; baseCurrency: string }[]
 }>(
   'signed-in-user',
   `SELECT u.id, u.full_name, u.email, u.role_id, r.name AS role, r.permissions, s.company_id,
+     ${mustChangePassword('$3')},
      coalesce((SELECT json_agg(json_build_object('id', c.id, 'code', c.code, 'name', c.name,
          'baseCurrency', c.base_currency) ORDER BY c.code)
        FROM core.company c WHERE c.is_active AND c.deleted_at IS NULL AND (u.all_companies OR EXISTS (

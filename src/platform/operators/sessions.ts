@@ -56,6 +56,7 @@ export class OperatorSessions {
           sessionId,
           companyId: null,
           permissions: new Set(operatorPermissions[row.role as OperatorRole]),
+          mustChangePassword: false,
         }
       )
     })

@@ -19,6 +19,7 @@ const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'tenant-directory',
 type Column = 'id' | 'tenant_code' | 'subdomain'
 
 interface Known extends TenantEntry {
+  readonly subdomain: string
   /** `refused`: a password that is not let in any more. */
   readonly address: (refused?: string) => Promise<DatabaseAddress>
 }
@@ -66,6 +67,13 @@ export class TenantDirectory {
     return name.endsWith(suffix) ? name.slice(0, -suffix.length) : undefined
   }
 
+  /** Links in mails lead there, whatever host a request said it came by. */
+  async subdomainOfTenant(id: string): Promise<string> {
+    const entry = await this.#cached('id', id)
+    if (!entry) throw new Problem(problems.unavailable)
+    return entry.subdomain
+  }
+
   forget(tenantId?: string): void {
     this.#entries.deleteWhere(
       (_key, { entry }) => tenantId === undefined || !entry || entry.location.tenantId === tenantId,
@@ -87,7 +95,7 @@ export class TenantDirectory {
     const row = await tx.row(
       platformSql
         .selectFrom('platform.tenant')
-        .select(['id', 'tenant_code', 'status', 'status_reason', 'server_id', 'database_name'])
+        .select(['id', 'tenant_code', 'subdomain', 'status', 'status_reason', 'server_id', 'database_name'])
         .select(['runtime_role', 'sealed_runtime_password', 'schema_version'])
         .select(['sealed_next_runtime_password', 'suspension_cause'])
         .select((eb) =>
@@ -124,7 +132,7 @@ export class TenantDirectory {
     }
     const isUnpaid = row.status === 'suspended' && row.suspension_cause === 'payment'
     const isOpenForExport = isUnpaid || row.status === 'cancelled'
-    return { location, address, closedBecause: this.#closedBecause(row), isOpenForExport }
+    return { location, subdomain: row.subdomain, address, closedBecause: this.#closedBecause(row), isOpenForExport }
   }
 
   /** Asked for each new connection: a location that was found before the tenant moved leads to where it is now. */

@@ -5,6 +5,7 @@ import { currencies } from '../../kernel/currency.ts'
 import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { chartTemplates } from '../../erp/onboarding.ts'
 import { paginationOf } from '../../http/contract.ts'
+import { isCommonPassword } from '../../http/common-passwords.ts'
 import { implement, type PlatformDoor, type RequestContext, type Route } from '../../http/route.ts'
 import { platformSql, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
 import { likePattern } from '../../tenancy/sql-text.ts'
@@ -120,7 +121,7 @@ async function create(
   body: Body,
   context: RequestContext,
 ): Promise<Static<typeof CreatedTenant>> {
-  const wrong = checkSignUp(body)
+  const wrong = checkSignUp(body, isCommonPassword)
   const id = context.newId()
   const plan = await door.read((tx) =>
     tx.row(

@@ -1034,6 +1034,40 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/auth/change-password': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Change one's own password; ends all sessions, this one too */
+    post: operations['changePassword']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/reset-password-request': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Ask for a mail with a link, good once and for an hour; the answer is the same for any address */
+    post: operations['requestPasswordReset']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/reset-password': {
     parameters: {
       query?: never
@@ -1046,6 +1080,204 @@ export interface paths {
     /** Set a password with the single-use token of a link; ends all sessions */
     post: operations['resetPassword']
     delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/roles': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Roles: list with search, filter, sort and paging */
+    get: operations['listRoles']
+    put?: never
+    /** Create a role; nobody grants more than they hold */
+    post: operations['createRole']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/roles/permissions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The permission matrix: every module with the abilities its operations declare */
+    get: operations['listPermissions']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/roles/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One role */
+    get: operations['getRole']
+    /** Change the fields that are given; its holders may do so, or no longer, at once */
+    put: operations['updateRole']
+    post?: never
+    /** Delete a role; refused while users hold it, and for built-in ones */
+    delete: operations['deleteRole']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Users: list with search (name, e-mail, phone), filters, sort and paging */
+    get: operations['listUsers']
+    put?: never
+    /** Create a user, who is invited by mail; or with a password, which is changed at the first sign-in */
+    post: operations['createUser']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One user */
+    get: operations['getUser']
+    /** Change the fields that are given; what the user may do changes at once */
+    put: operations['updateUser']
+    post?: never
+    /** Delete a user: signed out at once, the e-mail address is free again, what they did stays theirs */
+    delete: operations['deleteUser']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/invitation': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Send the invitation again, to a user who has not set a password yet; earlier links are void */
+    post: operations['inviteUser']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/photo': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The user's photo, with its own content type */
+    get: operations['getUserPhoto']
+    /** Set the photo: PNG, JPEG or WebP, told by its content, at most 512 KiB */
+    put: operations['setUserPhoto']
+    post?: never
+    /** Take the photo away */
+    delete: operations['deleteUserPhoto']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/activity': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Sign-ins, and changes by and of the user, the newest first; `after` is the id of the last one seen */
+    get: operations['listUserActivity']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Where the user is signed in */
+    get: operations['listUserSessions']
+    put?: never
+    post?: never
+    /** Sign the user out everywhere, at once */
+    delete: operations['endUserSessions']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/sessions/{sessionId}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End one session, at once */
+    delete: operations['endUserSession']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/email-settings': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The user's own mail server; 404 where there is none and the platform's is used */
+    get: operations['getEmailSettings']
+    /** Set them: the fields that are given; `host` at the first time. The password is kept encrypted */
+    put: operations['updateEmailSettings']
+    post?: never
+    /** Forget them: mails go through the platform's server again */
+    delete: operations['deleteEmailSettings']
     options?: never
     head?: never
     patch?: never
@@ -1419,6 +1651,23 @@ export interface paths {
     get: operations['generalLedger']
     put?: never
     post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/invitations': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Create and invite users from a CSV file: fullName, email, role; phone, joinDate, companies (codes with ; between, or *). All or nothing: every bad row is told with line, field and reason */
+    post: operations['inviteUsers']
     delete?: never
     options?: never
     head?: never
@@ -7915,6 +8164,8 @@ export interface operations {
                 roleId: string
                 role: string
                 permissions: string[]
+                /** @description Nothing else is allowed before: POST /auth/change-password */
+                mustChangePassword: boolean
                 /**
                  * Format: uuid
                  * @description UUID, version 7
@@ -8002,6 +8253,8 @@ export interface operations {
                 roleId: string
                 role: string
                 permissions: string[]
+                /** @description Nothing else is allowed before: POST /auth/change-password */
+                mustChangePassword: boolean
                 /**
                  * Format: uuid
                  * @description UUID, version 7
@@ -8120,6 +8373,8 @@ export interface operations {
               roleId: string
               role: string
               permissions: string[]
+              /** @description Nothing else is allowed before: POST /auth/change-password */
+              mustChangePassword: boolean
               /**
                * Format: uuid
                * @description UUID, version 7
@@ -8163,6 +8418,104 @@ export interface operations {
       }
     }
   }
+  changePassword: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          currentPassword: string
+          newPassword: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  requestPasswordReset: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** Format: email */
+          email: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
   resetPassword: {
     parameters: {
       query?: never
@@ -8178,6 +8531,1653 @@ export interface operations {
         }
       }
     }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listRoles: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: 'name' | 'createdAt' | 'updatedAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        isActive?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              roles: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                name: string
+                description: string | null
+                permissions: string[]
+                /**
+                 * @description Exact decimal
+                 * @example 1234.50
+                 */
+                discountPercentMaximum: string | null
+                /**
+                 * @description Exact decimal
+                 * @example 1234.50
+                 */
+                discountAmountMaximum: string | null
+                isBuiltIn: boolean
+                isActive: boolean
+                /** @description Users who hold it */
+                userCount: number
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createRole: {
+    parameters: {
+      query?: never
+      header?: {
+        'Idempotency-Key'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          name: string
+          permissions: string[]
+          description?: string | null
+          /** @description The largest a holder may grant; 0: none, null: without a limit */
+          discountPercentMaximum?: (string | number) | null
+          /** @description The largest a holder may grant; 0: none, null: without a limit */
+          discountAmountMaximum?: (string | number) | null
+          isActive?: boolean
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              description: string | null
+              permissions: string[]
+              /**
+               * @description Exact decimal
+               * @example 1234.50
+               */
+              discountPercentMaximum: string | null
+              /**
+               * @description Exact decimal
+               * @example 1234.50
+               */
+              discountAmountMaximum: string | null
+              isBuiltIn: boolean
+              isActive: boolean
+              /** @description Users who hold it */
+              userCount: number
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listPermissions: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              modules: {
+                module: string
+                abilities: {
+                  ability: string
+                  permission: string
+                  /** @description Other than view, add, edit and delete */
+                  isExtra: boolean
+                }[]
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getRole: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              description: string | null
+              permissions: string[]
+              /**
+               * @description Exact decimal
+               * @example 1234.50
+               */
+              discountPercentMaximum: string | null
+              /**
+               * @description Exact decimal
+               * @example 1234.50
+               */
+              discountAmountMaximum: string | null
+              isBuiltIn: boolean
+              isActive: boolean
+              /** @description Users who hold it */
+              userCount: number
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  updateRole: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          name?: string
+          permissions?: string[]
+          description?: string | null
+          /** @description The largest a holder may grant; 0: none, null: without a limit */
+          discountPercentMaximum?: (string | number) | null
+          /** @description The largest a holder may grant; 0: none, null: without a limit */
+          discountAmountMaximum?: (string | number) | null
+          isActive?: boolean
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              description: string | null
+              permissions: string[]
+              /**
+               * @description Exact decimal
+               * @example 1234.50
+               */
+              discountPercentMaximum: string | null
+              /**
+               * @description Exact decimal
+               * @example 1234.50
+               */
+              discountAmountMaximum: string | null
+              isBuiltIn: boolean
+              isActive: boolean
+              /** @description Users who hold it */
+              userCount: number
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteRole: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listUsers: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?:
+          'fullName' | 'email' | 'role' | 'status' | 'joinDate' | 'lastLoginAt' | 'createdAt' | 'updatedAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        status?: 'active' | 'inactive'
+        /** @description UUID, version 7 */
+        roleId?: string
+        includeDeleted?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              users: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                fullName: string
+                email: string
+                phone: string | null
+                /** @description Where it is fetched from; another address once it has changed */
+                photo: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                roleId: string
+                /** @description The role's name */
+                role: string
+                /** @enum {unknown} */
+                status: 'active' | 'inactive'
+                /**
+                 * Format: date
+                 * @example 2026-01-31
+                 */
+                joinDate: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                lastLoginAt: string | null
+                /** @description Works in every company, also in those to come */
+                allCompanies: boolean
+                /** @description The companies worked in, unless it is all */
+                companyIds: string[]
+                /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+                metadata: {
+                  [key: string]: unknown
+                }
+                /** @description Has not set a password yet */
+                isInvited: boolean
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                deletedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createUser: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          fullName: string
+          /** Format: email */
+          email: string
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          roleId: string
+          /** @description Instead of an invitation; good for one sign-in */
+          password?: string
+          /** @description Digits, spaces and + ( ) . / - */
+          phone?: string | null
+          /** @enum {unknown} */
+          status?: 'active' | 'inactive'
+          /**
+           * Format: date
+           * @example 2026-01-31
+           */
+          joinDate?: string | null
+          allCompanies?: boolean
+          companyIds?: string[]
+          /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+          metadata?: {
+            [key: string]: unknown
+          }
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getUser: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  updateUser: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          fullName?: string
+          /** Format: email */
+          email?: string
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          roleId?: string
+          /** @description Digits, spaces and + ( ) . / - */
+          phone?: string | null
+          /** @enum {unknown} */
+          status?: 'active' | 'inactive'
+          /**
+           * Format: date
+           * @example 2026-01-31
+           */
+          joinDate?: string | null
+          allCompanies?: boolean
+          companyIds?: string[]
+          /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+          metadata?: {
+            [key: string]: unknown
+          }
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteUser: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  inviteUser: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getUserPhoto: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/octet-stream': string
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  setUserPhoto: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'image/png': unknown
+        'image/jpeg': unknown
+        'image/webp': unknown
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteUserPhoto: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listUserActivity: {
+    parameters: {
+      query?: {
+        limit?: number
+        /** @description UUID, version 7 */
+        after?: string
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              activity: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Instant in UTC, ISO 8601 */
+                at: string
+                /** @enum {unknown} */
+                action: 'sign-in' | 'insert' | 'update' | 'delete'
+                entity: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                entityId: string | null
+                /** @description What was changed */
+                fields: string[]
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                actorId: string | null
+                actorKind: string
+                address: string | null
+                userAgent: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                endedAt: string | null
+                endReason: string | null
+              }[]
+              hasMore: boolean
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listUserSessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              sessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                lastUsedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                companyId: string
+                isRemembered: boolean
+                /** @description The one that asks */
+                isCurrent: boolean
+                address: string | null
+                userAgent: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  endUserSessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  endUserSession: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+        /** @description UUID, version 7 */
+        sessionId: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getEmailSettings: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              host: string
+              port: number
+              username: string | null
+              /** @description The password itself is never shown */
+              hasPassword: boolean
+              /**
+               * @description tls: STARTTLS; ssl: from the first byte
+               * @enum {unknown}
+               */
+              security: 'tls' | 'ssl' | 'none'
+              /** @description Documents go out in this user's name whoever sends them */
+              alwaysUseSender: boolean
+              fromName: string | null
+              replyTo: string | null
+              signatureHtml: string | null
+              footerHtml: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  updateEmailSettings: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          host?: string
+          port?: number
+          username?: string | null
+          password?: string | null
+          /** @enum {unknown} */
+          security?: 'tls' | 'ssl' | 'none'
+          alwaysUseSender?: boolean
+          fromName?: string | null
+          /** Format: email */
+          replyTo?: string | null
+          signatureHtml?: string | null
+          footerHtml?: string | null
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              host: string
+              port: number
+              username: string | null
+              /** @description The password itself is never shown */
+              hasPassword: boolean
+              /**
+               * @description tls: STARTTLS; ssl: from the first byte
+               * @enum {unknown}
+               */
+              security: 'tls' | 'ssl' | 'none'
+              /** @description Documents go out in this user's name whoever sends them */
+              alwaysUseSender: boolean
+              fromName: string | null
+              replyTo: string | null
+              signatureHtml: string | null
+              footerHtml: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteEmailSettings: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
     responses: {
       /** @description Default Response */
       '2XX': {
@@ -11494,6 +13494,98 @@ export interface operations {
                 balance: string
               }[]
               nextAfter: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  inviteUsers: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'text/csv': unknown
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              users: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                fullName: string
+                email: string
+                phone: string | null
+                /** @description Where it is fetched from; another address once it has changed */
+                photo: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                roleId: string
+                /** @description The role's name */
+                role: string
+                /** @enum {unknown} */
+                status: 'active' | 'inactive'
+                /**
+                 * Format: date
+                 * @example 2026-01-31
+                 */
+                joinDate: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                lastLoginAt: string | null
+                /** @description Works in every company, also in those to come */
+                allCompanies: boolean
+                /** @description The companies worked in, unless it is all */
+                companyIds: string[]
+                /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+                metadata: {
+                  [key: string]: unknown
+                }
+                /** @description Has not set a password yet */
+                isInvited: boolean
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                deletedAt: string | null
+              }[]
+              count: number
             }
             message?: string
           }

@@ -52,9 +52,14 @@ export interface CoreAppUser {
   full_name: string
   id: Generated<string>
   is_active: Generated<boolean>
+  join_date: string | null
   last_login_at: Timestamp | null
+  metadata: Generated<Json>
+  must_change_password: Generated<boolean>
   password_changed_at: Timestamp | null
   password_hash: string | null
+  phone: string | null
+  previous_password_hashes: Generated<string[]>
   role_id: string
   updated_at: Generated<Timestamp>
 }
@@ -117,7 +122,10 @@ export interface CorePasswordToken {
 
 export interface CoreRole {
   created_at: Generated<Timestamp>
+  deleted_at: Timestamp | null
   description: string | null
+  discount_amount_maximum: Generated<Numeric | null>
+  discount_percent_maximum: Generated<Numeric | null>
   id: Generated<string>
   is_active: Generated<boolean>
   is_built_in: Generated<boolean>
@@ -148,6 +156,30 @@ export interface CoreUserCompany {
   id: Generated<string>
   updated_at: Generated<Timestamp>
   user_id: string
+}
+
+export interface CoreUserEmailSettings {
+  always_use_sender: Generated<boolean>
+  created_at: Generated<Timestamp>
+  footer_html: string | null
+  from_name: string | null
+  host: string
+  id: string
+  port: number
+  reply_to: string | null
+  sealed_password: string | null
+  security: string
+  signature_html: string | null
+  updated_at: Generated<Timestamp>
+  username: string | null
+}
+
+export interface CoreUserPhoto {
+  content: Buffer
+  content_type: string
+  created_at: Generated<Timestamp>
+  id: string
+  updated_at: Generated<Timestamp>
 }
 
 export interface FinanceAccountBalance {
@@ -359,6 +391,8 @@ export interface DB {
   'core.role': CoreRole
   'core.session': CoreSession
   'core.user_company': CoreUserCompany
+  'core.user_email_settings': CoreUserEmailSettings
+  'core.user_photo': CoreUserPhoto
   'finance.account_balance': FinanceAccountBalance
   'finance.fiscal_year': FinanceFiscalYear
   'finance.journal': FinanceJournal

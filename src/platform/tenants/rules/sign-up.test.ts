@@ -11,12 +11,14 @@ const good: SignUp = {
   adminPassword: 'Str0ng-pass!',
 }
 const codes = (change: Partial<SignUp>): string[] =>
-  checkSignUp({ ...good, ...change }).map(({ field, code }) => `${field} ${code}`)
+  checkSignUp({ ...good, ...change }, (word) => word === 'qwerty').map(
+    ({ field, code }) => `${field} ${code}`,
+  )
 
 test('what is right is right, with a password and without', () => {
   expect(codes({})).toEqual([])
   const { adminPassword: _none, ...withoutPassword } = good
-  expect(checkSignUp(withoutPassword)).toEqual([])
+  expect(checkSignUp(withoutPassword, () => true)).toEqual([])
 })
 
 describe('each rule', () => {
@@ -26,6 +28,7 @@ describe('each rule', () => {
     [{ currency: 'ABC' }, ['currency UNKNOWN_CURRENCY']],
     [{ currency: 'XAU' }, ['currency NO_MONEY']],
     [{ adminPassword: 'Keeper-12' }, ['adminPassword PASSWORD_CONTAINS_NAME']],
+    [{ adminPassword: 'Qwerty-123' }, ['adminPassword PASSWORD_COMMON']],
     [
       { subdomain: 'api', country: 'ZZ', currency: 'ABC' },
       ['subdomain RESERVED', 'country UNKNOWN_COUNTRY', 'currency UNKNOWN_CURRENCY'],

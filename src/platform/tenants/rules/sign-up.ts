@@ -20,7 +20,7 @@ export interface SignUp {
   readonly adminPassword?: string
 }
 
-export function checkSignUp(signUp: SignUp): FieldProblem[] {
+export function checkSignUp(signUp: SignUp, isCommonPassword: (word: string) => boolean): FieldProblem[] {
   const problems: FieldProblem[] = []
   const refuse = (field: string, code: string, message: string): number =>
     problems.push({ field, code, message })
@@ -36,7 +36,7 @@ export function checkSignUp(signUp: SignUp): FieldProblem[] {
   }
   if (signUp.adminPassword !== undefined) {
     const person = { fullName: signUp.adminName, email: signUp.adminEmail }
-    problems.push(...passwordProblems(signUp.adminPassword, person, 'adminPassword'))
+    problems.push(...passwordProblems(signUp.adminPassword, person, isCommonPassword, 'adminPassword'))
   }
   return problems
 }
