@@ -58,7 +58,8 @@ export const User = Type.Object({
 
 export type UserData = Static<typeof User>
 
-const FullName = Type.String({ minLength: 1, maxLength: 200 })
+/** One line: it stands in the headers of mails. */
+const FullName = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\x00-\\x1f\\x7f]*$' })
 const Phone = nullable(
   Type.String({ pattern: '^[+0-9() ./-]{3,40}$', description: 'Digits, spaces and + ( ) . / -' }),
 )

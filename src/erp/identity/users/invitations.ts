@@ -84,7 +84,9 @@ async function inviteFromFile(
   await invite(ports, tx, people, context)
   const made = await tx.rows(
     sql<UserData>`SELECT ${sql.raw(USER_COLUMNS)} FROM core.app_user u JOIN core.role r ON r.id = u.role_id
-      WHERE u.id = ANY (${people.map(({ id }) => id)}::uuid[]) ORDER BY u.id`.compile(tenantSql),
+      WHERE u.id = ANY (${people.map(({ id }) => id)}::uuid[]) ORDER BY array_position(${people.map(({ id }) => id)}::uuid[], u.id)`.compile(
+      tenantSql,
+    ),
   )
   return { users: made, count: made.length }
 }
