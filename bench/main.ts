@@ -9,12 +9,14 @@ import { importYear } from './scenarios/import-year.ts'
 import { listPage } from './scenarios/list-page.ts'
 import { postEntry } from './scenarios/post-entry.ts'
 import { provision100 } from './scenarios/provision-100.ts'
+import { signInStorm } from './scenarios/sign-in-storm.ts'
 import { tenants } from './scenarios/tenants.ts'
 import { trialBalance } from './scenarios/trial-balance.ts'
 
 const scenarios: readonly Scenario[] = [
   postEntry,
   listPage,
+  signInStorm,
   tenants,
   trialBalance,
   importYear,

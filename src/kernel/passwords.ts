@@ -41,8 +41,10 @@ export function passwordProblems(
  */
 function commonForms(password: string): string[] {
   const lower = password.toLowerCase()
-  const plain = [...lower].map((character) => LOOK_ALIKES[character] ?? character).join('')
-  return [lower, plain].flatMap((form) => [form, form.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')])
+  const undressed = (text: string): string => text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')
+  const plain = (text: string): string => [...text].map((one) => LOOK_ALIKES[one] ?? one).join('')
+  // Both ways round: of "Dr4g0n-1!" the tail must go before its 1 and ! are read as letters.
+  return [lower, undressed(lower), plain(undressed(lower)), undressed(plain(lower))]
 }
 
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
