@@ -93,6 +93,7 @@ export class Bench {
       HOST: '127.0.0.1',
       LOG_LEVEL: 'warn',
       READY_DATABASES: '0',
+      RATE_LIMIT_ENABLED: 'false',
       OPERATOR_EMAIL: OPERATOR.email,
       OPERATOR_PASSWORD: OPERATOR.password,
     }

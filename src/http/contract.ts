@@ -15,6 +15,30 @@ export type Audience = 'platform' | 'tenant'
 export type Access = 'read' | 'write' | 'steps'
 export type Permission = 'anonymous' | 'signed-in' | `${string}:${string}`
 
+/** How often a caller may ask. Without one: RATE_LIMIT_PER_MINUTE for who is not signed in, the plan's hourly figure for who is. */
+export interface RateLimit {
+  /** Of one caller: a signed-in user; or one account from one address. */
+  readonly maximum: number
+  readonly windowSeconds: number
+  /** Field of the body that names the account; such a limit holds over all processes and restarts. */
+  readonly account?: string
+  /** Of one account, from wherever, and from one address, for whichever account; default: `maximum`. */
+  readonly perAccount?: number
+  readonly perAddress?: number
+  /** 'failures': what succeeds is not counted. */
+  readonly counts?: 'failures'
+}
+
+/** Of passwords: SPEC 6, and at most so many that guessing one account from everywhere, or all from one place, is hopeless. */
+export const signInLimit: RateLimit = {
+  maximum: 5,
+  windowSeconds: 900,
+  account: 'email',
+  perAccount: 10,
+  perAddress: 100,
+  counts: 'failures',
+}
+
 export interface Operation {
   readonly name: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -47,6 +71,7 @@ export interface Operation {
   readonly isOpenToSelf?: boolean
   /** What remains to someone whose password must be changed first. */
   readonly isForExpiredPasswords?: boolean
+  readonly rateLimit?: RateLimit
 }
 
 export function operation<const Shape extends Operation>(shape: Shape): Shape {

@@ -20,6 +20,7 @@ import { idempotencyClaim } from './idempotency.ts'
 import { answerFailure, failureSchema } from './failures.ts'
 import type { Metrics } from './metrics.ts'
 import { describe } from './openapi.ts'
+import type { RateLimits } from './rate-limits.ts'
 import type { Principal, Route } from './route.ts'
 import { compileValidator, unstorableText } from './validation.ts'
 
@@ -30,12 +31,15 @@ export interface TenantEntry {
   readonly closedBecause: Problem | undefined
   /** Though closed, its administrator may sign in and take its data along. */
   readonly isOpenForExport?: boolean
+  /** Of its plan; null: as many as it likes. */
+  readonly requestsPerHour: number | null
 }
 
 /** What the HTTP server needs from those above it. */
 export interface HttpPorts {
   readonly gate: Gate
   readonly metrics: Metrics
+  readonly rateLimits: RateLimits
   findTenant(reference: { code: string | undefined; host: string }): Promise<TenantEntry | undefined>
   /** Whether a host is below the domain of the tenants' subdomains. */
   isTenantHost(host: string): boolean
@@ -52,6 +56,8 @@ export interface HttpOptions {
   readonly isProduction: boolean
   readonly logLevel: string
   readonly version: string
+  /** Proxies whose word about a caller's address is believed. */
+  readonly trustedProxies: readonly string[]
 }
 
 export const BASE_PATHS = { tenant: '/api/v1', platform: '/api/v1/platform' } as const
@@ -67,7 +73,7 @@ export async function createHttpServer(
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 60_000,
     routerOptions: { maxParamLength: 200 },
-    trustProxy: 'loopback',
+    trustProxy: [...options.trustedProxies],
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId()
@@ -86,7 +92,15 @@ export async function createHttpServer(
   })
   await app.register(cors, {
     origin: options.corsOrigins.length > 0 ? [...options.corsOrigins] : false,
-    exposedHeaders: ['X-Request-ID', 'ETag', 'Retry-After'],
+    exposedHeaders: [
+      'X-Request-ID',
+      'ETag',
+      'Retry-After',
+      'X-RateLimit-Limit',
+      'X-RateLimit-Remaining',
+      'X-RateLimit-Reset',
+      'X-RateLimit-Reset-After',
+    ],
   })
   app.removeContentTypeParser('text/plain') // JSON alone; the token endpoints read forms beside it
   await app.register(swagger, describe(options.version))
@@ -178,11 +192,15 @@ async function serve(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { operation } = route
+  const isAnonymous = operation.permission === 'anonymous' || bearerToken(request) === undefined
+  if (isAnonymous) await ports.rateLimits.anonymous(reply, request.ip)
   const tenant = operation.audience === 'tenant' ? await findTenant(request, ports, operation) : undefined
   const principal =
-    operation.permission === 'anonymous' ? undefined : await authenticate(request, ports, tenant)
+    operation.permission === 'anonymous' ? undefined : await authenticate(request, reply, ports, tenant)
   if (principal) {
     request.userId = principal.id
+    const limited = tenant && { id: tenant.location.tenantId, requestsPerHour: tenant.requestsPerHour }
+    await ports.rateLimits.known(reply, operation, principal.id, limited)
     allow(operation, principal, request.params)
   }
   const input = { params: request.params ?? {}, query: request.query ?? {}, body: request.body }
@@ -208,7 +226,14 @@ async function serve(
       answer: {},
     },
   }
-  const { status, data, message } = await runner.run(command)
+  const attempt = {
+    scope: tenant?.location.tenantId ?? 'platform',
+    account: accountOf(operation, request.body),
+    address: request.ip,
+  }
+  const { status, data, message } = await ports.rateLimits.guarded(reply, operation, attempt, () =>
+    runner.run(command),
+  )
   if (operation.versioned) void reply.header('etag', etagOf(data as { updatedAt: string }))
   void reply.code(status)
   if (operation.isDownload) return sendFile(reply, data as Download)
@@ -248,12 +273,24 @@ async function findTenant(
 
 async function authenticate(
   request: FastifyRequest,
+  reply: FastifyReply,
   ports: HttpPorts,
   tenant: TenantEntry | undefined,
 ): Promise<Principal> {
   const token = bearerToken(request)
   if (token === undefined) throw new Problem(problems.authenticationRequired)
-  return tenant ? ports.authenticateUser(token, tenant.location) : ports.authenticateOperator(token)
+  try {
+    return await (tenant ? ports.authenticateUser(token, tenant.location) : ports.authenticateOperator(token))
+  } catch (error) {
+    // A token that is none makes nobody known.
+    if (error instanceof Problem && error.status === 401) await ports.rateLimits.anonymous(reply, request.ip)
+    throw error
+  }
+}
+
+/** Whose account a request that guards a password names. */
+function accountOf({ rateLimit }: Operation, body: unknown): string {
+  return rateLimit?.account === undefined ? '' : String((body as Record<string, unknown>)[rateLimit.account])
 }
 
 function allow(operation: Operation, principal: Principal, params: unknown): void {

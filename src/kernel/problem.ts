@@ -85,6 +85,11 @@ export const problems = {
     status: 503,
     message: 'Too many are signing in at this moment; try again shortly',
   },
+  rateLimitExceeded: {
+    code: 'RATE_LIMIT_EXCEEDED',
+    status: 429,
+    message: 'Too many requests; try again when Retry-After has passed',
+  },
   serverError: { code: 'SERVER_ERROR', status: 500, message: 'Something went wrong on our side' },
   unavailable: { code: 'UNAVAILABLE', status: 503, message: 'Not available right now; try again shortly' },
 } as const satisfies ProblemTable

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BackupSchedule } from '../platform/backups/rules/schedule.ts'
@@ -97,6 +98,11 @@ export interface Configuration {
   readonly archiveRetentionDays: number
   /** A trial that was suspended so long ago is archived. */
   readonly trialArchiveAfterDays: number
+  /** undefined: each process counts rate limits by itself (those of passwords: all together, in any case). */
+  readonly redisUrl: string | undefined
+  readonly limitsRates: boolean
+  readonly anonymousRequestsPerMinute: number
+  readonly trustedProxies: readonly string[]
 }
 
 export class ConfigurationError extends Error {
@@ -198,6 +204,10 @@ export function readConfiguration(environment: Environment): Configuration {
     exportKeptDays: reader.integer('EXPORT_KEPT_DAYS', 7, 1, 365),
     archiveRetentionDays: reader.integer('ARCHIVE_RETENTION_DAYS', 90, 0, 3_650),
     trialArchiveAfterDays: reader.integer('TRIAL_ARCHIVE_AFTER_DAYS', 30, 1, 3_650),
+    redisUrl: reader.url('REDIS_URL', ['redis:', 'rediss:']),
+    limitsRates: reader.choice('RATE_LIMIT_ENABLED', ['true', 'false'], 'true') === 'true',
+    anonymousRequestsPerMinute: reader.integer('RATE_LIMIT_PER_MINUTE', 60, 1, 1_000_000),
+    trustedProxies: reader.networks('TRUSTED_PROXIES', ['loopback']),
   }
   checkSecretKey(configuration, reader)
   checkDatabaseAddresses(configuration, reader)
@@ -210,10 +220,7 @@ export function readConfiguration(environment: Environment): Configuration {
 
 /** Settings of SPEC 16 whose users come in later issues are checked from the first day, so that a wrong one is not found late. */
 function checkUnusedUntilLater(reader: Reader): void {
-  reader.url('REDIS_URL', ['redis:', 'rediss:'])
   reader.url('SENTRY_DSN', ['https:', 'http:'])
-  reader.choice('RATE_LIMIT_ENABLED', ['true', 'false'], 'true')
-  reader.integer('RATE_LIMIT_PER_MINUTE', 60, 1, 1_000_000)
 }
 
 function checkDatabaseAddresses(configuration: Configuration, reader: Reader): void {
@@ -365,6 +372,21 @@ class Reader {
       this.problems.push(`${name}: ${(error as Error).message}`)
     }
     return undefined
+  }
+
+  /** Addresses or networks (10.0.0.0/8), or the words the proxy library knows. */
+  networks(name: string, fallback: readonly string[]): readonly string[] {
+    const value = this.text(name)
+    if (value === undefined) return fallback
+    const networks = value.split(/[\s,]+/).filter((one) => one !== '')
+    for (const network of networks) {
+      const [address = '', prefix] = network.split('/')
+      const version = isIP(address)
+      const isPrefix = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 6 ? 128 : 32)) // prettier-ignore
+      if (!['loopback', 'linklocal', 'uniquelocal'].includes(network) && (version === 0 || !isPrefix))
+        this.problems.push(`${name}: "${network}" is no address or network such as 10.0.0.0/8`)
+    }
+    return networks
   }
 
   mailbox(name: string, fallback: string): string {

@@ -28,6 +28,7 @@ export async function openApiDocument(version: string): Promise<object> {
     {
       gate: {} as never,
       metrics: new Metrics(),
+      rateLimits: {} as never,
       findTenant: unused,
       isTenantHost: unused,
       tenantOfToken: unused,
@@ -35,7 +36,7 @@ export async function openApiDocument(version: string): Promise<object> {
       authenticateOperator: unused,
       notReady: unused,
     },
-    { corsOrigins: [], isProduction: true, logLevel: 'silent', version },
+    { corsOrigins: [], isProduction: true, logLevel: 'silent', version, trustedProxies: [] },
   )
   await app.ready()
   const document = app.swagger()

@@ -14,6 +14,8 @@ import { Outbox } from '../mail/outbox.ts'
 import { serverOfUrl } from '../mail/transport.ts'
 import { Metrics } from '../http/metrics.ts'
 import { purgeAnswers } from '../http/idempotency.ts'
+import { Counters } from '../http/counters.ts'
+import { purgeRateCounts, RateLimits } from '../http/rate-limits.ts'
 import type { Route } from '../http/route.ts'
 import { createHttpServer, type HttpPorts } from '../http/server.ts'
 import { Tokens } from '../http/tokens.ts'
@@ -257,6 +259,7 @@ async function assemble(parts: Parts): Promise<Product> {
     platform: new Outbox<PlatformTx>('platform.mail', secrets),
   }
   const relay = new MailRelay({ gate, settings: mailSettings(parts), outboxes: mails, log })
+  const rateLimits = createRateLimits(parts, gate, metrics)
   let listeningPort = configuration.port
   const addressOfTenant = (subdomain: string): string =>
     tenantAddress(configuration, listeningPort, subdomain)
@@ -320,7 +323,8 @@ async function assemble(parts: Parts): Promise<Product> {
     purgePlatform: async (tx, before) =>
       (await purgeAnswers(tx, 'platform', before, PURGE_BATCH)) +
       (await operators.purge(tx, before, PURGE_BATCH)) +
-      (await mails.platform.purge(tx, before, PURGE_BATCH)),
+      (await mails.platform.purge(tx, before, PURGE_BATCH)) +
+      (await purgeRateCounts(tx, PURGE_BATCH)),
     log,
   })
   const endSessions = (tenantId: string, reason: string): Promise<void> =>
@@ -410,6 +414,7 @@ async function assemble(parts: Parts): Promise<Product> {
   const ports: HttpPorts = {
     gate,
     metrics,
+    rateLimits,
     findTenant: (reference) => noted(directory.find(reference)),
     isTenantHost: (host) => directory.subdomainOf(host) !== undefined,
     tenantOfToken: async (token) => noted(directory.byId((await tokens.verify('tenant', token)).tenantId)),
@@ -423,6 +428,7 @@ async function assemble(parts: Parts): Promise<Product> {
       isProduction,
       logLevel: configuration.logLevel,
       version: VERSION,
+      trustedProxies: configuration.trustedProxies,
     })
     await mountTokenEndpoints(app, { gate, ports, identity, operators })
     await mountPortal(app, configuration.baseDomain)
@@ -481,6 +487,24 @@ function createBackups(
     provenWithinDays: configuration.backupsProvenWithinDays,
     log,
     atStep: options.atStep,
+  })
+}
+
+function createRateLimits({ configuration, log, stops }: Parts, gate: Gate, metrics: Metrics): RateLimits {
+  const counters = new Counters(configuration.redisUrl, log)
+  stops.push(() => counters.stop())
+  if (configuration.redisUrl !== undefined) {
+    metrics.gauge('erp_redis_up', 'Whether rate limits are counted by all processes together', async () =>
+      counters.isShared ? 1 : 0,
+    )
+  }
+  if (!configuration.limitsRates && configuration.environment === 'production')
+    log('warn', 'RATE_LIMIT_ENABLED is false: passwords can be guessed without end')
+  return new RateLimits({
+    isEnabled: configuration.limitsRates,
+    anonymousPerMinute: configuration.anonymousRequestsPerMinute,
+    counters,
+    gate,
   })
 }
 

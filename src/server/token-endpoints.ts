@@ -6,10 +6,12 @@ import formBody from '@fastify/formbody'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { newId } from '../tenancy/new-id.ts'
 import { Problem } from '../kernel/problem.ts'
+import { login } from '../erp/identity/contract.ts'
 import { signIn } from '../erp/identity/operations.ts'
 import type { IdentityPorts } from '../erp/identity/ports.ts'
 import type { RequestContext } from '../http/route.ts'
 import type { HttpPorts } from '../http/server.ts'
+import { operatorLogin } from '../platform/operators/contract.ts'
 import type { OperatorSessions } from '../platform/operators/sessions.ts'
 import type { Gate } from '../tenancy/gate.ts'
 
@@ -38,7 +40,7 @@ export async function mountTokenEndpoints(server: FastifyInstance, ports: TokenP
 function mount(app: FastifyInstance, { gate, ports, identity, operators }: TokenPorts): void {
   const schema = { hide: true }
   app.post('/api/v1/auth/token', { schema }, (request, reply) =>
-    answer(request, reply, async ({ username, password }, context) => {
+    answer(request, reply, ports, async ({ username, password }, context) => {
       const [tenantCode, email] = split(username)
       const header = request.headers['x-tenant-id']
       const code = tenantCode ?? (typeof header === 'string' ? header : undefined)
@@ -50,16 +52,22 @@ function mount(app: FastifyInstance, { gate, ports, identity, operators }: Token
         read: (work: never) => gate.readTenant(location, null, context.actor, work),
         write: (work: never) => gate.writeTenant(location, null, context.actor, work),
       }
-      return signIn(identity, door as never, { email, password }, { ...context, tenant: location })
+      const attempt = { scope: location.tenantId, account: email, address: request.ip }
+      return ports.rateLimits.guarded(reply, login, attempt, () =>
+        signIn(identity, door as never, { email, password }, { ...context, tenant: location }),
+      )
     }),
   )
   app.post('/api/v1/platform/auth/token', { schema }, (request, reply) =>
-    answer(request, reply, ({ username, password }, context) => {
+    answer(request, reply, ports, ({ username, password }, context) => {
       const door = {
         read: (work: never) => gate.readPlatform(context.actor, work),
         write: (work: never) => gate.writePlatform(context.actor, work),
       }
-      return operators.signIn(door as never, { email: username, password }, context)
+      const attempt = { scope: 'platform', account: username, address: request.ip }
+      return ports.rateLimits.guarded(reply, operatorLogin, attempt, () =>
+        operators.signIn(door as never, { email: username, password }, context),
+      )
     }),
   )
 }
@@ -69,12 +77,14 @@ type Session = { token: string; refreshToken: string; expiresIn: number }
 async function answer(
   request: FastifyRequest,
   reply: FastifyReply,
+  { rateLimits }: HttpPorts,
   begin: (
     credentials: { username: string; password: string },
     context: RequestContext,
   ) => Promise<Session | undefined>,
 ): Promise<unknown> {
   void reply.header('cache-control', 'no-store')
+  await rateLimits.anonymous(reply, request.ip)
   const { grant_type: grantType, username, password } = (request.body ?? {}) as PasswordGrant
   if (grantType !== 'password') return reply.code(400).send({ error: 'unsupported_grant_type' })
   if (
@@ -90,7 +100,7 @@ async function answer(
     const { token, refreshToken, expiresIn } = session
     return { access_token: token, token_type: 'Bearer', expires_in: expiresIn, refresh_token: refreshToken }
   } catch (error) {
-    if (!(error instanceof Problem) || error.status >= 500) throw error
+    if (!(error instanceof Problem) || error.status >= 500 || error.status === 429) throw error
     return reply.code(400).send({ error: 'invalid_grant', error_description: error.message })
   }
 }

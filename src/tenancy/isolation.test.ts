@@ -11,7 +11,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createJournalEntry } from '../erp/ledger/contract.ts'
 import { login, refresh, resetPassword } from '../erp/identity/contract.ts'
 import type { Operation } from '../http/contract.ts'
+import { Counters } from '../http/counters.ts'
 import { Metrics } from '../http/metrics.ts'
+import { RateLimits } from '../http/rate-limits.ts'
 import type { Principal, Route } from '../http/route.ts'
 import { BASE_PATHS, createHttpServer } from '../http/server.ts'
 import { SYSTEM } from '../server/product.ts'
@@ -29,6 +31,7 @@ import {
 import { rawRequest, runErp, type RawAnswer } from '../testing/process.ts'
 import { sampleOf } from '../testing/samples.ts'
 import type { Problem } from '../kernel/problem.ts'
+import type { Gate } from './gate.ts'
 import { withClient } from './databases.ts'
 import { platformSql, tenantSql } from './handles.ts'
 import { connect, type DatabaseAddress } from './pools.ts'
@@ -294,6 +297,7 @@ describe('every route', () => {
         {
           gate: product.gate,
           metrics: new Metrics(),
+          rateLimits: noLimits(product.gate),
           findTenant: async () => entry,
           isTenantHost: () => false,
           tenantOfToken: async () => entry,
@@ -301,7 +305,7 @@ describe('every route', () => {
           authenticateOperator: async () => everybody,
           notReady: async () => [],
         },
-        { corsOrigins: [], isProduction: false, logLevel: 'silent', version: 'test' },
+        { corsOrigins: [], isProduction: false, logLevel: 'silent', version: 'test', trustedProxies: [] },
       )
       await wrongly.listen({ host: '127.0.0.1', port: 0 })
       const url = `http://127.0.0.1:${(wrongly.server.address() as AddressInfo).port}`
@@ -607,3 +611,8 @@ describe("A's role in PostgreSQL", () => {
     }
   })
 })
+
+function noLimits(gate: Gate): RateLimits {
+  const counters = new Counters(undefined, () => {})
+  return new RateLimits({ isEnabled: false, anonymousPerMinute: 1, counters, gate })
+}

@@ -50,3 +50,15 @@ export async function startNetwork(target: { host: string; port: number }, port 
     },
   }
 }
+
+/** One that nobody listens on now; whoever asks had better be quick. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}

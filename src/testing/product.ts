@@ -51,6 +51,7 @@ export function testEnvironment(overrides: Record<string, string> = {}): Record<
     OPERATOR_EMAIL: OPERATOR.email,
     OPERATOR_PASSWORD: OPERATOR.password,
     READY_DATABASES: '0',
+    RATE_LIMIT_ENABLED: 'false', // tests of limits turn them on
     DB_POOLER_URL: inject('poolerUrl'),
     ...overrides,
   }

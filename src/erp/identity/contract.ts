@@ -4,7 +4,7 @@
  * - session: one sign-in on one device; holds the chain of refresh tokens
  */
 import { Type } from 'typebox'
-import { Email, Id, Nothing, nullable, operation } from '../../http/contract.ts'
+import { Email, Id, Nothing, nullable, operation, signInLimit } from '../../http/contract.ts'
 
 export const UserCompany = Type.Object({
   id: Id,
@@ -44,6 +44,7 @@ export const login = operation({
   method: 'POST',
   path: '/auth/login',
   summary: 'Sign in to a tenant',
+  rateLimit: signInLimit,
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'anonymous',

@@ -3,7 +3,7 @@
  * - operator: a person who sells and runs the product; signs in to the operator portal, never to a tenant
  */
 import { Type } from 'typebox'
-import { Email, Id, Nothing, oneOf, operation } from '../../http/contract.ts'
+import { Email, Id, Nothing, oneOf, operation, signInLimit } from '../../http/contract.ts'
 
 export const operatorRoles = ['owner', 'billing', 'support', 'read-only'] as const
 
@@ -27,6 +27,7 @@ export const operatorLogin = operation({
   method: 'POST',
   path: '/auth/login',
   summary: 'Sign in as an operator',
+  rateLimit: signInLimit,
   tag: 'Operators',
   audience: 'platform',
   permission: 'anonymous',

@@ -100,6 +100,13 @@ export class TenantDirectory {
         .select(['sealed_next_runtime_password', 'suspension_cause'])
         .select((eb) =>
           eb
+            .selectFrom('platform.plan as p')
+            .select('p.requests_per_hour_limit')
+            .whereRef('p.id', '=', 'platform.tenant.plan_id')
+            .as('requests_per_hour'),
+        )
+        .select((eb) =>
+          eb
             .selectFrom('platform.schema_version as v')
             .select('v.oldest_code_version')
             .whereRef('v.version', '=', 'platform.tenant.schema_version')
@@ -132,7 +139,14 @@ export class TenantDirectory {
     }
     const isUnpaid = row.status === 'suspended' && row.suspension_cause === 'payment'
     const isOpenForExport = isUnpaid || row.status === 'cancelled'
-    return { location, subdomain: row.subdomain, address, closedBecause: this.#closedBecause(row), isOpenForExport }
+    return {
+      location,
+      subdomain: row.subdomain,
+      address,
+      closedBecause: this.#closedBecause(row),
+      isOpenForExport,
+      requestsPerHour: row.requests_per_hour,
+    }
   }
 
   /** Asked for each new connection: a location that was found before the tenant moved leads to where it is now. */

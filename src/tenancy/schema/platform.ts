@@ -233,6 +233,15 @@ export interface PlatformPlan {
   users_per_company_limit: number | null
 }
 
+export interface PlatformRateCount {
+  count: number
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  key: string
+  updated_at: Generated<Timestamp>
+  window_ends_at: Timestamp
+}
+
 export interface PlatformReadyDatabase {
   claimed_by: string | null
   created_at: Generated<Timestamp>
@@ -411,6 +420,7 @@ export interface DB {
   'platform.operator': PlatformOperator
   'platform.operator_session': PlatformOperatorSession
   'platform.plan': PlatformPlan
+  'platform.rate_count': PlatformRateCount
   'platform.ready_database': PlatformReadyDatabase
   'platform.restore': PlatformRestore
   'platform.schema_version': PlatformSchemaVersion
