@@ -39,6 +39,19 @@ export const signInLimit: RateLimit = {
   counts: 'failures',
 }
 
+/** Asked for by mail: an inbox must not be filled by whoever knows its address. */
+export const passwordResetLimit: RateLimit = {
+  maximum: 3,
+  windowSeconds: 3_600,
+  account: 'email',
+  perAddress: 30,
+}
+
+/** Of one signed-in caller. */
+export function perMinute(maximum: number): RateLimit {
+  return { maximum, windowSeconds: 60 }
+}
+
 export interface Operation {
   readonly name: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'

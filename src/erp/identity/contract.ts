@@ -4,7 +4,7 @@
  * - session: one sign-in on one device; holds the chain of refresh tokens
  */
 import { Type } from 'typebox'
-import { Email, Id, Nothing, nullable, operation, signInLimit } from '../../http/contract.ts'
+import { Email, Id, Nothing, nullable, operation, passwordResetLimit, signInLimit } from '../../http/contract.ts'
 
 export const UserCompany = Type.Object({
   id: Id,
@@ -130,6 +130,7 @@ export const requestPasswordReset = operation({
   permission: 'anonymous',
   access: 'steps',
   body: Type.Object({ email: Email }, { additionalProperties: false }),
+  rateLimit: passwordResetLimit,
   data: Nothing,
   message: 'If there is an account with this address, a mail is on its way to it',
 })

@@ -19,6 +19,7 @@ import {
   operation,
   pageOf,
   pageQuery,
+  perMinute,
   UploadBody,
 } from '../../../http/contract.ts'
 
@@ -96,6 +97,7 @@ export const listUsers = operation({
     },
     { additionalProperties: false },
   ),
+  rateLimit: perMinute(100),
   data: pageOf('users', User),
 })
 
@@ -138,6 +140,7 @@ export const createUser = operation({
     },
     { additionalProperties: false },
   ),
+  rateLimit: perMinute(10),
   data: User,
   versioned: true,
 })
@@ -160,6 +163,7 @@ export const updateUser = operation({
     },
     { additionalProperties: false, minProperties: 1 },
   ),
+  rateLimit: perMinute(20),
   data: User,
   versioned: true,
 })
@@ -173,6 +177,7 @@ export const deleteUser = operation({
   permission: 'users:delete',
   access: 'steps',
   params: IdParams,
+  rateLimit: perMinute(5),
   data: Nothing,
 })
 
@@ -187,6 +192,7 @@ export const inviteUser = operation({
   permission: 'users:add',
   access: 'write',
   params: IdParams,
+  rateLimit: perMinute(10),
   data: User,
 })
 
@@ -203,6 +209,7 @@ export const inviteUsers = operation({
   accepts: ['text/csv'],
   bodyLimitBytes: 1_048_576,
   body: UploadBody,
+  rateLimit: perMinute(10),
   data: Type.Object({ users: Type.Array(User), count: Type.Integer() }),
 })
 
