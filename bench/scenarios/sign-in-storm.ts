@@ -3,8 +3,7 @@
  * requests on the same process before the storm.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PASSWORD, request, type Bench, type Figure, type Scenario } from '../harness.ts'
-import { percentile } from './fleet-touch.ts'
+import { PASSWORD, percentile, request, type Bench, type Figure, type Scenario } from '../harness.ts'
 
 const SIGN_INS = 100
 const QUIET_MS = 5_000

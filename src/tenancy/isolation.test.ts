@@ -11,9 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createJournalEntry } from '../erp/ledger/contract.ts'
 import { login, refresh, resetPassword } from '../erp/identity/contract.ts'
 import type { Operation } from '../http/contract.ts'
-import { Counters } from '../http/counters.ts'
 import { Metrics } from '../http/metrics.ts'
-import { RateLimits } from '../http/rate-limits.ts'
 import type { Principal, Route } from '../http/route.ts'
 import { BASE_PATHS, createHttpServer } from '../http/server.ts'
 import { SYSTEM } from '../server/product.ts'
@@ -29,9 +27,9 @@ import {
   type TestTenant,
 } from '../testing/product.ts'
 import { rawRequest, runErp, type RawAnswer } from '../testing/process.ts'
+import { noLimits } from '../testing/limits.ts'
 import { sampleOf } from '../testing/samples.ts'
 import type { Problem } from '../kernel/problem.ts'
-import type { Gate } from './gate.ts'
 import { withClient } from './databases.ts'
 import { platformSql, tenantSql } from './handles.ts'
 import { connect, type DatabaseAddress } from './pools.ts'
@@ -611,8 +609,3 @@ describe("A's role in PostgreSQL", () => {
     }
   })
 })
-
-function noLimits(gate: Gate): RateLimits {
-  const counters = new Counters(undefined, () => {})
-  return new RateLimits({ isEnabled: false, anonymousPerMinute: 1, counters, gate })
-}

@@ -5,6 +5,7 @@ import { BASE_PATHS, createHttpServer } from '../../http/server.ts'
 import type { Operation } from '../../http/contract.ts'
 import { SYSTEM } from '../../server/product.ts'
 import { assertGrantable, tenantPermissions } from '../../server/routes.ts'
+import { noLimits } from '../../testing/limits.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
 import { rawRequest } from '../../testing/process.ts'
 import { sampleOf } from '../../testing/samples.ts'
@@ -108,6 +109,7 @@ test('control: a route whose guard was taken out is found', async () => {
     {
       gate: product.gate,
       metrics: new Metrics(),
+      rateLimits: noLimits(product.gate),
       findTenant: (reference) => product.directory.find(reference),
       isTenantHost: () => false,
       tenantOfToken: async () => undefined,
@@ -121,7 +123,7 @@ test('control: a route whose guard was taken out is found', async () => {
       authenticateOperator: async () => Promise.reject(new Error('nobody')),
       notReady: async () => [],
     },
-    { corsOrigins: [], isProduction: false, logLevel: 'silent', version: '' },
+    { corsOrigins: [], isProduction: false, logLevel: 'silent', version: '', trustedProxies: [] },
   )
   const url = await unguarded.listen({ host: '127.0.0.1', port: 0 })
   try {
@@ -141,6 +143,7 @@ test('an operation without a permission, or with one that no role can be given, 
     isProduction: false,
     logLevel: 'silent',
     version: '',
+    trustedProxies: [],
   })
   await expect(mounted).rejects.toThrow('declares no permission')
   const closed = { ...route!.operation, audience: 'tenant' as const, permission: 'nowhere:view' as const }
