@@ -4,7 +4,15 @@
  * - session: one sign-in on one device; holds the chain of refresh tokens
  */
 import { Type } from 'typebox'
-import { Email, Id, Nothing, nullable, operation, passwordResetLimit, signInLimit } from '../../http/contract.ts'
+import {
+  Email,
+  Id,
+  Nothing,
+  nullable,
+  operation,
+  passwordResetLimit,
+  signInLimit,
+} from '../../http/contract.ts'
 
 export const UserCompany = Type.Object({
   id: Id,
