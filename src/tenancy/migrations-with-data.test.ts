@@ -83,7 +83,9 @@ describe.each(sets)('the %s', (set) => {
     await moveTo(address, set, version, 'down')
     expect(compareSchemas(schema, await describeSchema(address, null))).toEqual([])
     const after = await rowsOf(address)
-    expect([...after].filter(([table, digest]) => rows.get(table) !== digest)).toEqual([])
+    // What a migration changes on its way up is written down like any other change.
+    const others = [...after].filter(([table]) => table !== 'audit.change')
+    expect(others.filter(([table, digest]) => rows.get(table) !== digest)).toEqual([])
     expect(after.size).toBe(rows.size)
   })
 })
