@@ -89,6 +89,9 @@ async function plantCanaries(): Promise<void> {
     // What the scan's sample looks up.
     "INSERT INTO masters.exchange_rate (from_currency, to_currency, rate_date, mid, source) VALUES ('USD', 'EUR', '2026-01-01', 1, 'Kestrel bank')",
     "INSERT INTO core.user_email_settings (id, host, port, security, from_name) SELECT id, 'localhost', 25, 'none', 'Kestrel' FROM core.app_user",
+    // Who is found by the role that only B has; not the newest, who is B's administrator.
+    `INSERT INTO core.app_user (full_name, email, role_id, created_at)
+     SELECT 'Kes Kestrel', 'kes@kestrel-b.example', id, now() - interval '1 day' FROM core.role WHERE name = 'Kestrel keeper'`,
     "UPDATE core.session SET user_agent = 'Kestrel browser'",
     "UPDATE masters.gl_account SET name = 'Kestrel ' || name",
     "UPDATE masters.unit_of_measure SET name = 'Kestrel ' || name",
@@ -134,8 +137,6 @@ async function readIds(): Promise<Map<string, string>> {
     const heading = sql<{
       id: string
     }>`SELECT parent_id AS id FROM masters.gl_account WHERE parent_id IS NOT NULL`
-    const role = sql<{ id: string }>`SELECT role_id AS id FROM core.app_user`
-    ids.set('the role of a user', (await tx.row(role.compile(tenantSql)))?.id ?? '')
     ids.set('a heading', (await tx.row(heading.compile(tenantSql)))?.id ?? '')
     return ids
   })
@@ -290,7 +291,7 @@ describe('every route', () => {
       const everybody: Principal = {
         kind: 'user',
         id: idsOfB.get('core.app_user') ?? '',
-        sessionId: '',
+        sessionId: b.id,
         companyId: b.companyId,
         permissions: tenantPermissions,
         mustChangePassword: false,
