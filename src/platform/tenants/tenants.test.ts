@@ -280,6 +280,7 @@ describe('what is wrong is told at once', () => {
     })
     expect(answer.status).toBe(400)
     expect(answer.refusals).toEqual([
+      'adminPassword PASSWORD_COMMON',
       'adminPassword PASSWORD_CONTAINS_NAME',
       'adminPassword PASSWORD_NEEDS_SPECIAL',
       'adminPassword PASSWORD_NEEDS_UPPER',
