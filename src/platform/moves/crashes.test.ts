@@ -164,7 +164,7 @@ describe('killed at a step', () => {
       await crashing.exited
       const diedAt = Date.now()
       await eventually(async () => expect(await statusOfMove(customer)).toMatch(/^(done|failed)/), 60_000)
-      expect(Date.now() - diedAt).toBeLessThan(45_000)
+      expect(Date.now() - diedAt).toBeLessThan(30_000)
       expect(await statusOfMove(customer)).toBe('done')
       await isWhole(customer, ENTRIES)
     },
