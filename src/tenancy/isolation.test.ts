@@ -88,7 +88,7 @@ async function plantCanaries(): Promise<void> {
     "INSERT INTO core.role (name, permissions) VALUES ('Kestrel keeper', '{}')",
     // What the scan's sample looks up.
     "INSERT INTO masters.exchange_rate (from_currency, to_currency, rate_date, mid, source) VALUES ('USD', 'EUR', '2026-01-01', 1, 'Kestrel bank')",
-    "INSERT INTO core.user_email_settings (id, host, port, security, from_name) SELECT id, 'localhost', 25, 'none', 'Kestrel' FROM core.app_user",
+    "INSERT INTO core.user_email_settings (user_id, host, port, security, from_name) SELECT id, 'localhost', 25, 'none', 'Kestrel' FROM core.app_user",
     // Who is found by the role that only B has; not the newest, who is B's administrator.
     `INSERT INTO core.app_user (full_name, email, role_id, created_at)
      SELECT 'Kes Kestrel', 'kes@kestrel-b.example', id, now() - interval '1 day' FROM core.role WHERE name = 'Kestrel keeper'`,

@@ -164,13 +164,14 @@ export interface CoreUserEmailSettings {
   footer_html: string | null
   from_name: string | null
   host: string
-  id: string
+  id: Generated<string>
   port: number
   reply_to: string | null
   sealed_password: string | null
   security: string
   signature_html: string | null
   updated_at: Generated<Timestamp>
+  user_id: string
   username: string | null
 }
 
@@ -178,8 +179,9 @@ export interface CoreUserPhoto {
   content: Buffer
   content_type: string
   created_at: Generated<Timestamp>
-  id: string
+  id: Generated<string>
   updated_at: Generated<Timestamp>
+  user_id: string
 }
 
 export interface FinanceAccountBalance {

@@ -28,9 +28,10 @@ CREATE TRIGGER app_user_audit_update AFTER UPDATE ON core.app_user FOR EACH ROW
   WHEN (to_jsonb(OLD) - 'last_login_at' IS DISTINCT FROM to_jsonb(NEW) - 'last_login_at')
   EXECUTE FUNCTION audit.record_change('password_hash', 'previous_password_hashes');
 
--- One row a user at most, so the user's id is the row's.
+-- One row a user at most.
 CREATE TABLE core.user_photo (
-  id uuid PRIMARY KEY REFERENCES core.app_user,
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  user_id uuid NOT NULL UNIQUE REFERENCES core.app_user,
   content_type text NOT NULL,
   content bytea NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -42,7 +43,8 @@ CREATE TRIGGER user_photo_audit AFTER INSERT OR UPDATE OR DELETE ON core.user_ph
   FOR EACH ROW EXECUTE FUNCTION audit.record_change('content');
 
 CREATE TABLE core.user_email_settings (
-  id uuid PRIMARY KEY REFERENCES core.app_user,
+  id uuid PRIMARY KEY DEFAULT core.uuid_v7(),
+  user_id uuid NOT NULL UNIQUE REFERENCES core.app_user,
   host text NOT NULL,
   port integer NOT NULL CHECK (port BETWEEN 1 AND 65535),
   username text,

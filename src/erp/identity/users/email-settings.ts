@@ -35,7 +35,7 @@ export function emailSettingsRoutes({ secrets }: IdentityPorts): Route[] {
     }),
     implement(deleteEmailSettings, async (tx, { params }, context) => {
       await assertMayEdit(tx, params.id, context)
-      await tx.run(tenantSql.deleteFrom('core.user_email_settings').where('id', '=', params.id))
+      await tx.run(tenantSql.deleteFrom('core.user_email_settings').where('user_id', '=', params.id))
       return {}
     }),
   ]
@@ -67,7 +67,7 @@ const SETTINGS = statement<SettingsRow>(
      always_use_sender AS "alwaysUseSender", from_name AS "fromName", reply_to AS "replyTo",
      signature_html AS "signatureHtml", footer_html AS "footerHtml", created_at AS "createdAt",
      updated_at AS "updatedAt"
-   FROM core.user_email_settings WHERE id = $1`,
+   FROM core.user_email_settings WHERE user_id = $1`,
 )
 
 function shown(row: SettingsRow | undefined): Settings {
@@ -109,11 +109,11 @@ async function save(
   const sealed = password === undefined ? (before?.sealedPassword ?? null)
     : password === null || password === '' ? null : secrets.seal(password, smtpPasswordContext(userId)) // prettier-ignore
   await tx.run(
-    sql`INSERT INTO core.user_email_settings (id, host, port, username, sealed_password, security, always_use_sender,
+    sql`INSERT INTO core.user_email_settings (user_id, host, port, username, sealed_password, security, always_use_sender,
         from_name, reply_to, signature_html, footer_html)
       VALUES (${userId}, ${host}, ${row.port}, ${row.username}, ${sealed}, ${security}, ${row.alwaysUseSender},
         ${row.fromName}, ${row.replyTo}, ${row.signatureHtml}, ${row.footerHtml})
-      ON CONFLICT (id) DO UPDATE SET host = excluded.host, port = excluded.port, username = excluded.username,
+      ON CONFLICT (user_id) DO UPDATE SET host = excluded.host, port = excluded.port, username = excluded.username,
         sealed_password = excluded.sealed_password, security = excluded.security,
         always_use_sender = excluded.always_use_sender, from_name = excluded.from_name,
         reply_to = excluded.reply_to, signature_html = excluded.signature_html,

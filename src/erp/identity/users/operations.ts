@@ -181,7 +181,7 @@ async function remove(ports: IdentityPorts, tx: TenantTx, id: string, context: T
     sql`UPDATE core.app_user SET deleted_at = now(), is_active = false WHERE id = ${id}`.compile(tenantSql),
   )
   for (const table of ['core.user_photo', 'core.user_email_settings'] as const) {
-    await tx.run(tenantSql.deleteFrom(table).where('id', '=', id))
+    await tx.run(tenantSql.deleteFrom(table).where('user_id', '=', id))
   }
   await voidLinks(tx, id)
   await ports.sessions.endAllOf(tx, id, 'deleted')

@@ -10,7 +10,7 @@ export const photoRoutes: Route[] = [
   implement(getUserPhoto, async (tx, { params }) => {
     await readUser(tx, params.id)
     const photo = await tx.row(
-      tenantSql.selectFrom('core.user_photo').select(['content', 'content_type']).where('id', '=', params.id),
+      tenantSql.selectFrom('core.user_photo').select(['content', 'content_type']).where('user_id', '=', params.id),
     )
     if (!photo) throw new Problem(problems.notFound, { message: 'This user has no photo' })
     return {
@@ -29,8 +29,8 @@ export const photoRoutes: Route[] = [
     }
     const content = Buffer.from(body.content)
     await tx.run(
-      sql`INSERT INTO core.user_photo (id, content_type, content) VALUES (${params.id}, ${contentType}, ${content})
-        ON CONFLICT (id) DO UPDATE SET content_type = excluded.content_type, content = excluded.content`.compile(
+      sql`INSERT INTO core.user_photo (user_id, content_type, content) VALUES (${params.id}, ${contentType}, ${content})
+        ON CONFLICT (user_id) DO UPDATE SET content_type = excluded.content_type, content = excluded.content`.compile(
         tenantSql,
       ),
     )
@@ -38,7 +38,7 @@ export const photoRoutes: Route[] = [
   }),
   implement(deleteUserPhoto, async (tx, { params }) => {
     await readUser(tx, params.id)
-    await tx.run(tenantSql.deleteFrom('core.user_photo').where('id', '=', params.id))
+    await tx.run(tenantSql.deleteFrom('core.user_photo').where('user_id', '=', params.id))
     return readUser(tx, params.id)
   }),
 ]

@@ -8,7 +8,7 @@ import type { UserData } from './contract.ts'
 
 export const USER_COLUMNS = `u.id, u.full_name AS "fullName", u.email, u.phone,
   (SELECT '/api/v1/users/' || u.id || '/photo?v=' || floor(extract(epoch FROM p.updated_at) * 1000)
-   FROM core.user_photo p WHERE p.id = u.id) AS photo,
+   FROM core.user_photo p WHERE p.user_id = u.id) AS photo,
   u.role_id AS "roleId", r.name AS role, CASE WHEN u.is_active THEN 'active' ELSE 'inactive' END AS status,
   u.join_date AS "joinDate", u.last_login_at AS "lastLoginAt", u.all_companies AS "allCompanies",
   ARRAY(SELECT m.company_id::text FROM core.user_company m WHERE m.user_id = u.id ORDER BY 1) AS "companyIds",

@@ -487,7 +487,7 @@ describe('e-mail settings', () => {
       alwaysUseSender: false,
     })
     expect(JSON.stringify(answer.body)).not.toContain(password)
-    const [row] = await rows(`SELECT sealed_password FROM core.user_email_settings WHERE id = '${id}'`)
+    const [row] = await rows(`SELECT sealed_password FROM core.user_email_settings WHERE user_id = '${id}'`)
     const sealed = String(row?.['sealed_password'])
     expect(new Secrets(SECRET_KEY).open(sealed, smtpPasswordContext(id))).toBe(password) // control: it is there
     expect(() => new Secrets(SECRET_KEY).open(sealed, smtpPasswordContext(tenant.id))).toThrow()
