@@ -214,6 +214,16 @@ describe('the list', () => {
   })
 })
 
+/** Resolves when so many have come to it. */
+function meeting(size: number): () => Promise<void> {
+  let arrived = 0
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return () => {
+    if (++arrived === size) resolve()
+    return promise
+  }
+}
+
 describe('the last administrator', () => {
   test('is neither deleted, deactivated, demoted nor sent out of a company', async () => {
     const { id } = (await tenant.admin.call(me)).ok()
@@ -270,17 +280,15 @@ describe('the last administrator', () => {
       password: PASSWORD,
     })
     const { id } = (await tenant.admin.call(me)).ok()
-    let arrived = 0
-    let release = (): void => {}
-    const both = new Promise<void>((resolve) => (release = resolve))
+    const [changed, counted] = [meeting(2), meeting(2)]
     const demote = (userId: string): Promise<unknown> =>
       inTenant(async (tx) => {
         await tx.rows(
           sql.raw(`UPDATE core.app_user SET is_active = false WHERE id = '${userId}'`).compile(tenantSql),
         )
-        if (++arrived === 2) release()
-        await both
+        await changed()
         const left = await tx.row(sql.raw(`SELECT ${check} AS count`).compile(tenantSql))
+        await counted() // neither commits before the other has looked
         return (left as { count: number }).count
       })
     expect(await Promise.all([demote(id), demote(second.id)])).toEqual([1, 1]) // each saw the other
