@@ -10,7 +10,10 @@ export const photoRoutes: Route[] = [
   implement(getUserPhoto, async (tx, { params }) => {
     await readUser(tx, params.id)
     const photo = await tx.row(
-      tenantSql.selectFrom('core.user_photo').select(['content', 'content_type']).where('user_id', '=', params.id),
+      tenantSql
+        .selectFrom('core.user_photo')
+        .select(['content', 'content_type'])
+        .where('user_id', '=', params.id),
     )
     if (!photo) throw new Problem(problems.notFound, { message: 'This user has no photo' })
     return {
