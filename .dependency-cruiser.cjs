@@ -1,6 +1,6 @@
 /** The walls of the house (see CONTRIBUTING): the arrows run down only. */
 const below = (from, to, comment) => ({ name: comment, severity: 'error', comment, from, to })
-const tests = ['\\.test\\.tsx?$', '^src/testing/']
+const tests = ['\\.test\\.tsx?$', '^src/(testing|attacks)/']
 
 module.exports = {
   forbidden: [
@@ -28,9 +28,24 @@ module.exports = {
       'http-is-below-the-business',
     ),
     below(
-      { path: '^src/mail/', pathNot: tests },
+      { path: '^src/(mail|audit)/', pathNot: tests },
       { path: '^src/(http|jobs|erp|platform|server|cli)/' },
-      'mail-is-below-the-business',
+      'mail-and-audit-are-below-the-business',
+    ),
+    below(
+      { path: '^src/accounts/', pathNot: tests },
+      { path: '^src/(jobs|erp|platform|server|cli)/' },
+      'accounts-are-below-the-business',
+    ),
+    below(
+      { path: '^src/(tenancy|http|mail|jobs)/', pathNot: tests },
+      { path: '^src/accounts/' },
+      'accounts-are-above-the-ground-floor',
+    ),
+    below(
+      { path: '^src/outside/', pathNot: tests },
+      { path: '^src/', pathNot: '^src/(outside|kernel)/' },
+      'outside-needs-nobody',
     ),
     below(
       { path: '^src/erp/', pathNot: tests },

@@ -5,12 +5,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../src/tenancy/embedded.ts'
+import { freePort } from '../src/testing/network.ts'
 
 export interface Figure {
   readonly name: string
@@ -103,7 +103,9 @@ export class Bench {
   async serveFloor(
     program: string,
     environment: Record<string, string>,
-  ): Promise<{ url: string; stop: () => Promise<void> }> {
+    /** Answered once it is ready. */
+    path = '',
+  ): Promise<{ url: string; pid: number; stop: () => Promise<void> }> {
     const port = await freePort()
     const node = join(ROOT, 'node_modules/.bin/node')
     const child = this.spawn(node, [join(import.meta.dirname, program)], {
@@ -111,8 +113,8 @@ export class Bench {
       PORT: String(port),
     })
     const url = `http://127.0.0.1:${port}`
-    await answering(url)
-    return { url, stop: () => ended(child) }
+    await answering(`${url}${path}`)
+    return { url, pid: child.pid ?? 0, stop: () => ended(child) }
   }
 
   spawn(file: string, arguments_: readonly string[], environment: Record<string, string>): ChildProcess {
@@ -348,13 +350,4 @@ async function answering(url: string): Promise<void> {
     await sleep(100)
   }
   throw new Error(`${url} does not answer`)
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { Bench, type Figure, type Scenario } from './harness.ts'
 import { archive } from './scenarios/archive.ts'
+import { authOverhead } from './scenarios/auth-overhead.ts'
 import { fleetMigrate } from './scenarios/fleet-migrate.ts'
 import { fleetTouch } from './scenarios/fleet-touch.ts'
 import { importYear } from './scenarios/import-year.ts'
@@ -17,6 +18,7 @@ const scenarios: readonly Scenario[] = [
   postEntry,
   listPage,
   signInStorm,
+  authOverhead,
   tenants,
   trialBalance,
   importYear,

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
+import type { TestContext } from 'vitest'
+import type { Product } from './product.ts'
 
 const EXECUTABLE = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 const SCREENSHOTS = join(import.meta.dirname, 'screenshots')
@@ -26,6 +28,43 @@ export async function openBrowser(): Promise<Browser> {
       '--disable-sync',
     ],
   })
+}
+
+/** At a tenant's address, until its first page is there. */
+export async function signIn(page: Page, home: string, email: string, password: string): Promise<void> {
+  await fillSignIn(page, `${home}/sign-in`, email, password)
+  await page.getByRole('link', { name: 'Home' }).waitFor()
+}
+
+export async function signInAsOperator(
+  page: Page,
+  { url, operatorEmail, operatorPassword }: Pick<Product, 'url' | 'operatorEmail' | 'operatorPassword'>,
+): Promise<void> {
+  await fillSignIn(page, `${url}/operator`, operatorEmail, operatorPassword)
+  await page.getByRole('heading', { name: 'Tenants' }).waitFor()
+}
+
+export async function fillSignIn(
+  page: Page,
+  address: string,
+  email: string,
+  password: string,
+): Promise<void> {
+  await page.goto(address)
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
+  await page.keyboard.press('Enter')
+}
+
+/** Of a test that failed: what each of them saw. */
+export async function screenshotFailure(
+  task: TestContext['task'],
+  visitors: Readonly<Record<string, Visitor | undefined>>,
+): Promise<void> {
+  if (task.result?.state !== 'fail') return
+  const name = `failed-${task.name.replace(/\W+/g, '-').slice(0, 60)}`
+  for (const [who, visitor] of Object.entries(visitors)) await visitor?.screenshot(`${name}-${who}`)
 }
 
 export interface Visitor {

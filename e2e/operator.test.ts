@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { openBrowser, visit, type Visitor } from './browser.ts'
+import { ADMIN_PASSWORD, call, createTenant } from './api.ts'
+import { openBrowser, screenshotFailure, signInAsOperator, visit, type Visitor } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 const TENANTS = ['NILE', 'DELTA', 'OASIS'] as const
-const ADMIN_PASSWORD = 'Harvest-Moon-47!'
 const LONG_MS = 120_000
 
 const nextRelease = mkdtempSync(join(tmpdir(), 'erp-e2e-release-'))
@@ -22,8 +22,8 @@ let visitor: Visitor
 beforeAll(async () => {
   browser = await openBrowser()
   const before = await startProduct()
-  const token = await signIn(before)
-  for (const code of TENANTS) await createTenant(before, token, code)
+  for (const code of TENANTS)
+    await createTenant(before, code, { country: 'EG', currency: 'EGP', ...(code === 'NILE' ? { planCode: 'starter' } : {}) }) // prettier-ignore
   await before.stop({ keepsData: true })
   writeFileSync(
     join(nextRelease, '209912310001_nickname.sql'),
@@ -37,8 +37,8 @@ beforeAll(async () => {
   visitor = await visit(browser)
 }, 180_000)
 afterEach(async ({ task }) => {
+  await screenshotFailure(task, { operator: visitor })
   if (task.result?.state !== 'fail') return
-  await visitor?.screenshot(`failed-${task.name.replace(/\W+/g, '-')}`)
   await visitor?.page.keyboard.press('Escape') // a dialog would be in the way of the next test
 })
 afterAll(async () => {
@@ -47,46 +47,6 @@ afterAll(async () => {
   rmSync(nextRelease, { recursive: true, force: true })
 })
 
-async function call<Data>(
-  at: Product,
-  path: string,
-  token: string,
-  body: object,
-  tenantCode?: string,
-): Promise<Data> {
-  const response = await fetch(`${at.url}/api/v1${tenantCode === undefined ? '/platform' : ''}${path}`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(token ? { authorization: `Bearer ${token}` } : {}),
-      ...(tenantCode === undefined ? {} : { 'x-tenant-id': tenantCode }),
-    },
-    body: JSON.stringify(body),
-  })
-  const answer = (await response.json()) as { data: Data }
-  if (!response.ok) throw new Error(`${path}: ${JSON.stringify(answer)}`)
-  return answer.data
-}
-
-async function signIn(at: Product): Promise<string> {
-  const credentials = { email: at.operatorEmail, password: at.operatorPassword }
-  return (await call<{ token: string }>(at, '/auth/login', '', credentials)).token
-}
-
-async function createTenant(at: Product, token: string, code: string): Promise<void> {
-  await call(at, '/tenants', token, {
-    tenantCode: code,
-    companyName: `${code[0]}${code.slice(1).toLowerCase()} Trading`,
-    subdomain: code.toLowerCase(),
-    planCode: code === 'NILE' ? 'starter' : 'professional',
-    country: 'EG',
-    currency: 'EGP',
-    adminName: 'Amal Hassan',
-    adminEmail: `amal@${code.toLowerCase()}.example`,
-    adminPassword: ADMIN_PASSWORD,
-  })
-}
-
 const follow = async (page: Page, link: string): Promise<void> => {
   await page.getByRole('link', { name: link, exact: true }).click()
   await page.getByRole('heading', { name: link, level: 1 }).waitFor()
@@ -94,11 +54,7 @@ const follow = async (page: Page, link: string): Promise<void> => {
 
 test('the servers, with their health', async () => {
   const { page, screenshot } = visitor
-  await page.goto(`${product.url}/operator`)
-  await page.getByLabel('E-mail').fill(product.operatorEmail)
-  await page.getByRole('textbox', { name: 'Password' }).fill(product.operatorPassword)
-  await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: 'Tenants' }).waitFor()
+  await signInAsOperator(page, product)
   await follow(page, 'Servers')
   await page.getByText('of the configuration').waitFor()
   await page.getByText('Reachable', { exact: true }).waitFor()
@@ -174,9 +130,10 @@ test('a backup is taken, and its steps and figures are shown', async () => {
 test('it is restored beside the live database, what differs is shown, and it is dropped again', async () => {
   // Written after the backup: a swap would lose it.
   const credentials = { email: 'amal@nile.example', password: ADMIN_PASSWORD }
-  const { token } = await call<{ token: string }>(product, '/auth/login', '', credentials, 'NILE')
+  const tenantCode = 'NILE'
+  const { token } = await call<{ token: string }>(product, '/auth/login', { tenantCode, body: credentials })
   const unit = { code: 'ARDEB', name: 'Ardeb', category: 'volume' }
-  await call(product, '/masters/units-of-measure', token, unit, 'NILE')
+  await call(product, '/masters/units-of-measure', { tenantCode, token, body: unit })
 
   const { page, screenshot } = visitor
   await follow(page, 'Tenants')

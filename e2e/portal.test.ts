@@ -4,7 +4,7 @@
  */
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { openBrowser, visit, type Visitor } from './browser.ts'
+import { openBrowser, screenshotFailure, visit, type Visitor } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
 const ADMIN_EMAIL = 'amal@nile.example'
@@ -21,9 +21,7 @@ beforeAll(async () => {
   visitor = await visit(browser)
 })
 
-afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') await visitor?.screenshot(`failed-${task.name.replace(/\W+/g, '-')}`)
-})
+afterEach(({ task }) => screenshotFailure(task, { visitor }))
 
 afterAll(async () => {
   await browser?.close()

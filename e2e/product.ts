@@ -1,9 +1,9 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { freePort } from '../src/testing/network.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const START_LIMIT_MS = 120_000
@@ -27,7 +27,6 @@ export interface StartOptions {
 
 /** The product as an operator starts it, on a free port with a data directory of its own. */
 export async function startProduct(options: StartOptions = {}): Promise<Product> {
-  if (options.dataDirectory === undefined) buildPortal()
   const port = await freePort()
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), 'erp-e2e-'))
   const operatorEmail = 'operator@example.com'
@@ -65,12 +64,6 @@ export async function startProduct(options: StartOptions = {}): Promise<Product>
   return { url, operatorEmail, operatorPassword, dataDirectory, stop }
 }
 
-function buildPortal(): void {
-  const vite = join(ROOT, 'node_modules/vite/bin/vite.js')
-  const { status, stderr } = spawnSync(process.execPath, [vite, 'build'], { cwd: ROOT, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`The portal could not be built:\n${stderr}`)
-}
-
 async function untilReady(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
   while (Date.now() < deadline) {
@@ -82,21 +75,24 @@ async function untilReady(url: string, child: ChildProcess): Promise<void> {
   throw new Error(`not ready after ${START_LIMIT_MS} ms`)
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
-  process.kill(-child.pid, 'SIGTERM')
-  const isEnded = await Promise.race([ended.then(() => true), pause(STOP_LIMIT_MS, false)])
-  if (!isEnded) process.kill(-child.pid, 'SIGKILL')
+/** The whole group: npm is gone before what it started has stopped its database. */
+async function end({ pid }: ChildProcess): Promise<void> {
+  if (pid === undefined) return
+  const deadline = Date.now() + STOP_LIMIT_MS
+  for (let signal: NodeJS.Signals | 0 = 'SIGTERM'; isTold(-pid, signal); signal = 0) {
+    if (Date.now() > deadline) {
+      isTold(-pid, 'SIGKILL')
+      throw new Error(`The product had not stopped after ${STOP_LIMIT_MS} ms`)
+    }
+    await pause(100)
+  }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
+/** false: there is nobody any more. */
+function isTold(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(group, signal)
+  } catch {
+    return false
+  }
 }

@@ -15,7 +15,8 @@ import { DatabaseSnapshot } from '../../src/tenancy/copy.ts'
 import { addressOf, DatabaseServer } from '../../src/tenancy/databases.ts'
 import { Secrets } from '../../src/tenancy/secrets.ts'
 import { startDebianPostgres, type DebianPostgres } from '../../src/testing/debian-postgres.ts'
-import { freePort, interleaved, type Bench, type Figure, type Scenario } from '../harness.ts'
+import { freePort } from '../../src/testing/network.ts'
+import { interleaved, type Bench, type Figure, type Scenario } from '../harness.ts'
 import { postMillionLines } from '../million.ts'
 
 const ROUNDS = 3

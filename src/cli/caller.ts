@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { newId } from '../tenancy/new-id.ts'
+import { isDestructive, type ApprovalData } from '../http/approvals/contract.ts'
 import { CommandRunner, type Command } from '../http/commands.ts'
 import { constraintProblem } from '../http/constraints.ts'
 import type { DataOf, InputOf, Operation } from '../http/contract.ts'
@@ -55,8 +56,23 @@ export async function callPlatform<O extends Operation>(
       answer: {},
     },
   }
-  const answer = await new CommandRunner(product.gate).run(command).catch((error: unknown) => {
-    throw constraintProblem(error) ?? error // as over HTTP
-  })
+  const answer = await new CommandRunner(product.gate, product.approvals)
+    .run(command)
+    .catch((error: unknown) => {
+      throw constraintProblem(error) ?? error // as over HTTP
+    })
+  const { approval } = answer.data as { approval?: ApprovalData }
+  if (approval && isDestructive(operation, given.body)) throw new WaitsForApproval(approval)
   return answer.data as DataOf<O>
+}
+
+/** Nothing went wrong, and nothing was done yet: a command ends here. */
+export class WaitsForApproval extends Error {
+  constructor({ id, path, expiresAt }: ApprovalData) {
+    super(
+      `Nothing has been done yet: this waits for an operator who approves it (DUAL_APPROVAL).\n` +
+        `  request   ${id}\n  to do     ${path}\n  until     ${expiresAt}\n` +
+        `Approve or reject it in the operator portal, under Approvals. It is then carried out by itself.`,
+    )
+  }
 }

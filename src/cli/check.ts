@@ -1,15 +1,14 @@
-/** `erp check`: the proofs of erp/checks over every company of a tenant. Exit code 1 when anything is wrong. */
+/** `erp check`: the proofs of erp/checks over every company of a tenant, and of its audit log. Exit code 1 when anything is wrong. */
 import { checkNames } from '../erp/checks/books.ts'
 import { checkTenant } from '../erp/checks/tenant.ts'
-import { listTenants } from '../platform/tenants/contract.ts'
 import { SYSTEM, type Product } from '../server/product.ts'
-import { callPlatform } from './caller.ts'
+import { printVerdict } from './audit.ts'
 import { command, UsageError } from './command.ts'
-import { findTenant, withProduct } from './program.ts'
+import { activeTenantCodes, findTenant, withProduct } from './program.ts'
 
 async function run(tenantCode: string | undefined): Promise<void> {
   await withProduct(async (product) => {
-    const codes = tenantCode === undefined ? await allCodes(product) : [tenantCode]
+    const codes = tenantCode === undefined ? await activeTenantCodes(product) : [tenantCode]
     let findings = 0
     for (const code of codes) findings += await check(product, code)
     if (findings > 0) process.exitCode = 1
@@ -26,21 +25,13 @@ async function check(product: Product, code: string): Promise<number> {
     process.stdout.write(`${code} ${company}: ${verdict}\n`)
     for (const { check, detail } of findings) process.stdout.write(`  ${check}: ${detail}\n`)
   }
+  printVerdict(code, await product.auditChains.verifyTenant(location))
   return count
-}
-
-async function allCodes(product: Product): Promise<string[]> {
-  const codes: string[] = []
-  for (let page = 1; ; page++) {
-    const { tenants, pagination } = await callPlatform(product, listTenants, { query: { page, limit: 200 } })
-    codes.push(...tenants.filter(({ status }) => status === 'active').map(({ tenantCode }) => tenantCode))
-    if (!pagination.hasNext) return codes
-  }
 }
 
 const checkCommand = command({
   name: 'check',
-  summary: 'prove that balances equal their lines, numbers have no gaps, and more',
+  summary: 'prove that balances equal their lines, numbers have no gaps, the audit log is whole, and more',
   arguments: ['[TENANT]'],
   options: { all: { type: 'boolean', help: 'every active tenant' } },
   run: ({ values, positionals: [tenantCode] }) => {

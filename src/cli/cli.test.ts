@@ -87,6 +87,19 @@ describe('usage', () => {
     expect(stderr).not.toMatch(/\n\s+at /) // and no stack: the caller is wrong, not we
   })
 
+  test('the help tells of every command once', async () => {
+    const { stdout } = await erp('--help')
+    const told = stdout.split('\n').filter((line) => line.startsWith('  erp '))
+    expect(told.length).toBeGreaterThan(40)
+    expect(told).toEqual([...new Set(told)])
+  })
+
+  test('whoever reads only its first line hears of no fault', async () => {
+    const piped = spawnProcess('/bin/bash', ['-c', `set -o pipefail; '${ERP}' help | head -1; echo "exit $?"`], environment) // prettier-ignore
+    await piped.exited
+    expect(piped.output()).toBe('Solution ERP\nexit 0\n')
+  })
+
   test('a wrong configuration lists every problem and exits 2', async () => {
     const { code: exit, stderr } = await runErp(['tenants', 'list'], {
       ...environment,
@@ -274,7 +287,7 @@ describe('check', () => {
     const one = await erp('check', code)
     expect([one.code, one.stdout]).toEqual([
       0,
-      expect.stringMatching(new RegExp(`^${code} MAIN: \\d+ checks hold\n$`)),
+      expect.stringMatching(new RegExp(`^${code} MAIN: \\d+ checks hold\n${code}: audit log whole: .*\n$`)),
     ])
     const all = await erp('check', '--all')
     expect([all.code, all.stdout]).toEqual([0, expect.stringContaining(`${code}_LINK MAIN: `)])

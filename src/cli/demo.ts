@@ -18,7 +18,8 @@ export async function makeDemoTenant(product: Product): Promise<DemoTenant> {
   if (await product.directory.find({ code: CODE, host: '' })) {
     return { subdomain: CODE, email: EMAIL, password: undefined }
   }
-  const password = `Show-${randomBytes(6).toString('base64url')}-1a`
+  // Of digits, so that chance does not put the name in it.
+  const password = `Show-${randomBytes(8).readBigUInt64BE()}-Up`
   await callPlatform(product, createTenant, {
     body: {
       tenantCode: CODE,

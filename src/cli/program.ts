@@ -5,6 +5,8 @@ import type { TenantLocation } from '../tenancy/gate.ts'
 import { readConfiguration, type Configuration } from '../server/configuration.ts'
 import { startProduct, SYSTEM, type Product } from '../server/product.ts'
 import { tenantSql } from '../tenancy/handles.ts'
+import { listTenants } from '../platform/tenants/contract.ts'
+import { callPlatform } from './caller.ts'
 import { UsageError } from './command.ts'
 
 export function log(level: 'info' | 'warn' | 'error', message: string): void {
@@ -12,15 +14,16 @@ export function log(level: 'info' | 'warn' | 'error', message: string): void {
   process.stderr.write(`${styleText(colour[level], message, { stream: process.stderr })}\n`)
 }
 
-/** Does one piece of work with the product, and stops it whatever happens. */
+/**
+ * Does one piece of work with the product, and stops it whatever happens. It looks after nothing beside it: what a
+ * command begins as it ends would be left half done.
+ */
 export async function withProduct<Result>(
   work: (product: Product) => Promise<Result>,
   overrides: Partial<Configuration> = {},
 ): Promise<Result> {
-  // A short command neither fills the pool nor answers requests.
-  const quiet = { readyDatabasesTarget: 0, backupSchedule: undefined }
-  const configuration = { ...readConfiguration(process.env), ...quiet, ...overrides }
-  const product = await startProduct(configuration, { log })
+  const configuration = { ...readConfiguration(process.env), readyDatabasesTarget: 0, ...overrides }
+  const product = await startProduct(configuration, { log, onlyAsked: true })
   try {
     return await work(product)
   } finally {
@@ -28,11 +31,16 @@ export async function withProduct<Result>(
   }
 }
 
-/** Runs until Ctrl-C or SIGTERM, then stops everything in order; a second signal does not wait. */
-export async function runUntilSignalled(product: Product): Promise<void> {
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+/**
+ * Runs until Ctrl-C or SIGTERM, then stops everything in order; a second signal does not wait. `tellReady` is called
+ * when signals are listened for: whoever hears it may send one at once.
+ */
+export async function runUntilSignalled(product: Product, tellReady: () => void): Promise<void> {
+  const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, resolve)
   })
+  tellReady()
+  const signal = await signalled
   process.once('SIGINT', () => process.exit(130))
   log('info', `${signal}: stopping`)
   await product.stop()
@@ -83,4 +91,13 @@ export async function chooseCompany(
   if (!chosen) throw new Problem(problems.notFound, { message: `There is no company ${code ?? ''}` })
   if (code === undefined && companies.length > 1) throw new UsageError('Which company? --company CODE')
   return chosen
+}
+
+export async function activeTenantCodes(product: Product): Promise<string[]> {
+  const codes: string[] = []
+  for (let page = 1; ; page++) {
+    const { tenants, pagination } = await callPlatform(product, listTenants, { query: { page, limit: 200 } })
+    codes.push(...tenants.filter(({ status }) => status === 'active').map(({ tenantCode }) => tenantCode))
+    if (!pagination.hasNext) return codes
+  }
 }

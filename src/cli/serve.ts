@@ -11,8 +11,7 @@ async function run(): Promise<void> {
     process.stdout.write(`First operator (shown this once): ${operatorEmail} / ${generatedPassword}\n`)
   }
   const port = await product.listen()
-  log('info', `Listening on port ${port}`)
-  await runUntilSignalled(product)
+  await runUntilSignalled(product, () => log('info', `Listening on port ${port}`))
 }
 
 export const commands = [command({ name: 'serve', summary: 'the HTTP server', run })]

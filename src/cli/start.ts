@@ -18,8 +18,7 @@ async function run(withDemo: boolean): Promise<void> {
   const demo = withDemo ? await makeDemoTenant(product) : undefined
   const generatedPassword = await product.ensureFirstOperator()
   const port = await product.listen()
-  printWelcome(product, port, generatedPassword, demo)
-  await runUntilSignalled(product)
+  await runUntilSignalled(product, () => printWelcome(product, port, generatedPassword, demo))
 }
 
 function buildPortal(): void {

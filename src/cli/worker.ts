@@ -8,8 +8,7 @@ const worker = command({
   summary: 'background work only',
   run: async () => {
     const product = await startProduct(readConfiguration(process.env), { log })
-    log('info', 'Working')
-    await runUntilSignalled(product)
+    await runUntilSignalled(product, () => log('info', 'Working'))
   },
 })
 

@@ -1,6 +1,6 @@
 /**
  * The one door through which the platform enters the ERP: what every tenant starts with, its first company
- * and its first administrator; and the proof of its books, for those who back them up and bring them back.
+ * and its first administrator; the proof of its books, for those who back them up and bring them back; and support.
  */
 import { sql } from 'kysely'
 import { currencies, minorUnits } from '../kernel/currency.ts'
@@ -15,6 +15,14 @@ import { GENERAL_JOURNAL } from './ledger/posting.ts'
 import { fiscalYearOn } from './ledger/rules/fiscal-year.ts'
 
 export { chartTemplates, ledgerProof, type ChartTemplateCode }
+export { supportPermissions } from './support/rules/support-abilities.ts'
+export {
+  admitSupport,
+  dismissSupport,
+  supportStay,
+  witnessSupport,
+  type SupportAccessKind,
+} from './support/sessions.ts'
 export { accountBalances, endAccess, proveBooks, type AccountBalance, type ReadIn } from './checks/proof.ts'
 
 /** What is the same for every tenant: put into the template database once, and copied with it. */

@@ -10,7 +10,8 @@
  */
 import { Problem } from '../kernel/problem.ts'
 import { TransactionLost, type Gate, type TenantLocation } from '../tenancy/gate.ts'
-import type { PlatformTx, TenantTx } from '../tenancy/handles.ts'
+import type { PlatformTx, TenantRead, TenantTx } from '../tenancy/handles.ts'
+import { isDestructive } from './approvals/contract.ts'
 import type { Operation } from './contract.ts'
 import { KeyTakenMeanwhile, saveAnswers, savedAnswers, type IdempotencyClaim } from './idempotency.ts'
 import type { Handler, PlatformDoor, RequestContext, Route, TenantContext, TenantDoor } from './route.ts'
@@ -29,19 +30,30 @@ export interface Answer {
   readonly message: string | undefined
 }
 
+/** Where what waits for a second operator is kept until it is decided. */
+export interface Approvals {
+  /** The same request asked for again is kept once. */
+  hold(command: Command): Promise<Answer>
+}
+
 const GROUP_MAXIMUM = 64
 
 export class CommandRunner {
   readonly #gate: Gate
+  readonly #approvals: Approvals | undefined
   readonly #groups = new Map<string, Group>()
 
-  constructor(gate: Gate) {
+  /** Without `approvals` nothing waits. */
+  constructor(gate: Gate, approvals?: Approvals) {
     this.#gate = gate
+    this.#approvals = approvals
   }
 
   run(command: Command): Promise<Answer> {
-    const { route, tenant } = command
-    if (tenant && route.grouping?.applies(command.input as never)) return this.#joined(command, tenant)
+    const { route, tenant, input } = command
+    if (this.#approvals && isDestructive(route.operation, input.body)) return this.#approvals.hold(command)
+    const isGrouped = tenant && !readsOnly(command) && route.grouping?.applies(command.input as never)
+    if (isGrouped) return this.#joined(command, tenant)
     return this.#alone(command)
   }
 
@@ -66,7 +78,15 @@ export class CommandRunner {
     const companyId = context.principal?.companyId ?? null
     return answered(command, 'core', {
       read: (work) => this.#gate.readTenant(tenant, companyId, actor, work),
-      write: (work) => this.#gate.writeTenant(tenant, companyId, actor, work),
+      write: (work) =>
+        readsOnly(command)
+          ? this.#gate.readTenant(
+              tenant,
+              companyId,
+              actor,
+              work as (tx: TenantRead) => ReturnType<typeof work>,
+            )
+          : this.#gate.writeTenant(tenant, companyId, actor, work),
     } satisfies TenantDoor)
   }
 
@@ -128,6 +148,11 @@ interface Member {
 interface Group {
   readonly waiting: Member[]
   isRunning: boolean
+}
+
+/** The second wall: PostgreSQL refuses what the operation should have been refused for before it began. */
+function readsOnly({ context }: Command): boolean {
+  return context.principal?.support?.mayChange === false
 }
 
 /** Once: nothing of it is there, or another request has given the answer meanwhile. */

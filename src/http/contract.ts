@@ -10,10 +10,15 @@
  *   several short ones (for work that must not hold a transaction, such as hashing a password)
  */
 import { Type, type Static, type TEnum, type TObject, type TSchema, type TUnsafe } from 'typebox'
+import { actorKinds } from '../kernel/actors.ts'
 
 export type Audience = 'platform' | 'tenant'
 export type Access = 'read' | 'write' | 'steps'
 export type Permission = 'anonymous' | 'signed-in' | `${string}:${string}`
+
+/** What a session may be confined by: nothing but mending it is allowed before. */
+export const restrictions = ['password-expired', 'second-factor-missing'] as const
+export type Restriction = (typeof restrictions)[number]
 
 /** How often a caller may ask. Without one: RATE_LIMIT_PER_MINUTE for who is not signed in, the plan's hourly figure for who is. */
 export interface RateLimit {
@@ -22,6 +27,8 @@ export interface RateLimit {
   readonly windowSeconds: number
   /** Field of the body that names the account; such a limit holds over all processes and restarts. */
   readonly account?: string
+  /** Counted in the same way, of the signed-in caller: who has found an open session guesses no secret by it. */
+  readonly ofCaller?: true
   /** Of one account, from wherever, and from one address, for whichever account; default: `maximum`. */
   readonly perAccount?: number
   readonly perAddress?: number
@@ -38,6 +45,9 @@ export const signInLimit: RateLimit = {
   perAddress: 100,
   counts: 'failures',
 }
+
+/** Of passwords and codes asked for again from somebody who is signed in; whether they were right or not. */
+export const reproofLimit: RateLimit = { maximum: 10, windowSeconds: 900, ofCaller: true, perAddress: 100 }
 
 /** Asked for by mail: an inbox must not be filled by whoever knows its address. */
 export const passwordResetLimit: RateLimit = {
@@ -73,6 +83,8 @@ export interface Operation {
   readonly idempotent?: boolean
   /** Answers with an ETag (the row's `updatedAt`), and honours If-Match on updates. */
   readonly versioned?: boolean
+  /** Honours If-Match though it answers no version: deletions, and what changes a row's state. */
+  readonly isConditional?: boolean
   readonly bodyLimitBytes?: number
   /** Answers with a file instead of the envelope. */
   readonly isDownload?: boolean
@@ -82,8 +94,21 @@ export interface Operation {
   readonly accepts?: readonly string[]
   /** Whoever `{id}` is needs no permission: it is about themselves. */
   readonly isOpenToSelf?: boolean
-  /** What remains to someone whose password must be changed first. */
-  readonly isForExpiredPasswords?: boolean
+  /**
+   * Whether API keys may ask. By default for what needs a permission: what is open to whoever is signed in is about
+   * a person's own sessions and passwords.
+   */
+  readonly isForIntegrations?: boolean
+  /** What remains to a session that is confined by one of these. */
+  readonly isOpenDuring?: readonly Restriction[]
+  /** An operator who is in the tenant as support may ask it without a permission, e.g. to leave. */
+  readonly isOpenToSupport?: boolean
+  /**
+   * Where DUAL_APPROVAL is on, it waits until a second operator approves; an object: only where the body gives one of
+   * these fields, any value (true) or one of these. Such an operation takes no secrets: what waits is kept as it was
+   * asked for.
+   */
+  readonly needsApproval?: true | Readonly<Record<string, true | readonly string[]>>
   readonly rateLimit?: RateLimit
 }
 
@@ -171,6 +196,52 @@ export const pageQuery = {
   search: Type.Optional(Type.String({ maxLength: 200 })),
 }
 
+const MomentInput = Type.String({ maxLength: 40, examples: ['2026-01-31T08:00:00Z', '2026-01-31'] })
+
+/** What both audit logs can be asked; paged by key, since they grow for ever. */
+export const auditQuery = {
+  after: Type.Optional(Type.String({ maxLength: 36, description: '`next` of the page before' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_LIMIT_MAXIMUM, default: 50 })),
+  actorKind: Type.Optional(oneOf(actorKinds)),
+  actorId: Type.Optional(Id),
+  action: Type.Optional(Type.String({ maxLength: 100 })),
+  entity: Type.Optional(Type.String({ maxLength: 100 })),
+  entityId: Type.Optional(Id),
+  requestId: Type.Optional(Type.String({ maxLength: 128 })),
+  from: Type.Optional(MomentInput),
+  to: Type.Optional(MomentInput),
+  search: Type.Optional(Type.String({ maxLength: 200 })),
+}
+
+/** One thing that happened; modules spread what only theirs have beside it. */
+export const auditEntry = {
+  id: Id,
+  at: Instant,
+  actorKind: oneOf(actorKinds, 'integration: an API key; system: nobody who is signed in'),
+  actorId: nullable(Id),
+  actorName: nullable(Type.String()),
+  action: Type.String({ examples: ['insert', 'update', 'delete', 'post', 'sign-in', 'sign-out', 'refused'] }),
+  entity: Type.String({
+    description: 'A table; of refusals the operation',
+    examples: ['masters.gl_account'],
+  }),
+  entityId: nullable(Id),
+  requestId: Type.String(),
+  address: nullable(Type.String()),
+  userAgent: nullable(Type.String()),
+  oldValues: Type.Unsafe<Readonly<Record<string, unknown>> | null>({
+    type: ['object', 'null'],
+    additionalProperties: true,
+  }),
+  newValues: Type.Unsafe<Readonly<Record<string, unknown>> | null>({
+    type: ['object', 'null'],
+    additionalProperties: true,
+  }),
+}
+
+/** A page may hold fewer than `limit`, or none, and yet have a `next`: so far has been looked through, the rest has not. */
+export const auditNext = nullable(Type.String({ description: 'For `after`; null: there is nothing more' }))
+
 export const Pagination = Type.Object({
   total: Type.Integer(),
   page: Type.Integer(),
@@ -184,6 +255,11 @@ export function pageOf<const Plural extends string, Item extends TSchema>(plural
   return Type.Object({ [plural]: Type.Array(item), pagination: Pagination } as {
     [K in Plural]: ReturnType<typeof Type.Array<Item>>
   } & { pagination: typeof Pagination })
+}
+
+/** Which way a list goes that begins with the newest: other columns count upwards where nothing is said. */
+export function newestFirst({ sort, order }: { sort?: string; order?: 'asc' | 'desc' }): 'asc' | 'desc' {
+  return order ?? (sort === undefined || sort === 'createdAt' ? 'desc' : 'asc')
 }
 
 export function paginationOf(total: number, page: number, limit: number): Static<typeof Pagination> {

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { sql } from 'kysely'
 import { BoundedCache } from '../kernel/bounded-cache.ts'
+import { foldedEmail } from '../kernel/email.ts'
 import { Problem, problems } from '../kernel/problem.ts'
 import type { Gate } from '../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../tenancy/handles.ts'
@@ -73,7 +74,7 @@ export class RateLimits {
     if (!this.#options.isEnabled) return
     const counting: Promise<Figure>[] = []
     const { rateLimit } = operation
-    if (rateLimit && rateLimit.account === undefined) {
+    if (rateLimit && !guardsSecret(rateLimit)) {
       const { maximum, windowSeconds } = rateLimit
       counting.push(this.#count(`${operation.name}:${callerId}`, maximum, windowSeconds))
     }
@@ -91,7 +92,7 @@ export class RateLimits {
     work: () => Promise<Result>,
   ): Promise<Result> {
     const { rateLimit } = operation
-    if (!this.#options.isEnabled || rateLimit?.account === undefined) return work()
+    if (!this.#options.isEnabled || !rateLimit || !guardsSecret(rateLimit)) return work()
     const keys = keysOf(operation.name, attempt, rateLimit)
     this.#tell(headers, await this.#countTries(keys, rateLimit.windowSeconds))
     if (rateLimit.counts !== 'failures') return work()
@@ -101,8 +102,10 @@ export class RateLimits {
       await giveBack(true)
       return result
     } catch (error) {
-      // What failed for another reason than the password was no try; nor does it prove anything.
-      if (!(error instanceof Problem) || error.status !== 401) await giveBack(false)
+      // What failed for another reason than the password was no try; nor does it prove anything. That a code is
+      // asked for says that the password was right: the try that counts is the code's.
+      const isFailure = error instanceof Problem && error.status === 401 && error.code !== problems.totpRequired.code // prettier-ignore
+      if (!isFailure) await giveBack(false)
       throw error
     }
   }
@@ -190,6 +193,11 @@ export function purgeRateCounts(tx: PlatformTx, maximum: number): Promise<number
   )
 }
 
+/** Limits whose count must not be lost, nor be each process's own. */
+function guardsSecret({ account, ofCaller }: RateLimit): boolean {
+  return account !== undefined || ofCaller === true
+}
+
 interface TriesKey {
   readonly key: string
   readonly maximum: number
@@ -197,9 +205,12 @@ interface TriesKey {
   readonly isOfOne: boolean
 }
 
-/** Hashed: an address somebody typed is nothing to be kept, and keys have one length. */
+/**
+ * Hashed: an address somebody typed is nothing to be kept, and keys have one length. The account as it is looked up by:
+ * another spelling that reached it would have tries of its own.
+ */
 function keysOf(name: string, { scope, account, address }: Attempt, limit: RateLimit): TriesKey[] {
-  const who = account.trim().toLowerCase()
+  const who = foldedEmail(account)
   const from = clientOf(address)
   const key = (...parts: readonly string[]): string =>
     createHash('sha256').update(JSON.stringify([name, ...parts])).digest('base64url') // prettier-ignore

@@ -5,18 +5,31 @@
  */
 import type { Actor, PlatformRead, PlatformTx, TenantRead, TenantTx } from '../tenancy/handles.ts'
 import type { TenantLocation } from '../tenancy/gate.ts'
-import type { Problem } from '../kernel/problem.ts'
-import type { DataOf, InputOf, Operation } from './contract.ts'
+import { Problem, problems } from '../kernel/problem.ts'
+import type { DataOf, InputOf, Operation, Restriction } from './contract.ts'
 
 /** Who is signed in, as the token and its session say. */
 export interface Principal {
-  readonly kind: 'user' | 'operator'
+  /** An integration is an API key: its id is the key's, and it has no session but itself. */
+  readonly kind: 'user' | 'operator' | 'integration'
   readonly id: string
   readonly sessionId: string
+  /** What the scopes of an integration say, where its token was narrowed. */
+  readonly scopes?: readonly string[]
   readonly companyId: string | null
   readonly permissions: ReadonlySet<string>
-  /** Nothing else is allowed before. */
-  readonly mustChangePassword: boolean
+  /** What must be mended before anything else is allowed. */
+  readonly restriction?: Restriction | undefined
+  /** Of an operator who is in a tenant for a while. */
+  readonly support?: SupportPass
+}
+
+/** How an operator is in a tenant. */
+export interface SupportPass {
+  /** Without it, nothing is changed: neither allowed, nor possible in the transactions that are opened. */
+  readonly mayChange: boolean
+  /** Evidence for the tenant, written before the operation begins. */
+  readonly witness: (operation: string) => Promise<void>
 }
 
 export interface RequestContext {
@@ -29,6 +42,12 @@ export interface RequestContext {
   readonly newId: () => string
   /** What the handler may say about its answer beside the data. */
   readonly answer: { status?: number; message?: string }
+}
+
+/** Who is signed in, where somebody must be. */
+export function callerOf({ principal }: RequestContext): Principal {
+  if (!principal) throw new Problem(problems.authenticationRequired)
+  return principal
 }
 
 export interface TenantContext extends RequestContext {

@@ -4,49 +4,38 @@
  * envelope, failures, logs and metrics.
  */
 import { Readable } from 'node:stream'
-import cors from '@fastify/cors'
+import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { Type } from 'typebox'
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Problem, problems, validationProblem } from '../kernel/problem.ts'
-import type { Gate, TenantLocation } from '../tenancy/gate.ts'
+import type { Refusal } from '../audit/refusals.ts'
+import type { Gate } from '../tenancy/gate.ts'
 import { newId } from '../tenancy/new-id.ts'
-import { CommandRunner, type Command } from './commands.ts'
-import type { Download, Operation } from './contract.ts'
+import { CommandRunner, type Approvals, type Command } from './commands.ts'
+import { PATH_PART_LENGTH_MAXIMUM, routable } from './addresses.ts'
+import { admit, allow, assertStillKnown, countStranger, type AdmissionPorts } from './admission.ts'
+import { buildSerializer } from './compiling.ts'
+import type { Download } from './contract.ts'
 import { etagOf } from './etag.ts'
 import { idempotencyClaim } from './idempotency.ts'
-import { answerFailure, failureSchema } from './failures.ts'
+import { answerFailure, answerNoRequest, failureSchema } from './failures.ts'
 import type { Metrics } from './metrics.ts'
-import { describe } from './openapi.ts'
-import type { RateLimits } from './rate-limits.ts'
-import type { Principal, Route } from './route.ts'
+import { describe, schemaOf, scopesOf } from './openapi.ts'
+import { accountOf, isAuditedRefusal, refusalOf, userAgentOf } from './refused.ts'
+import type { Route } from './route.ts'
 import { compileValidator, unstorableText } from './validation.ts'
 
-/** A tenant as the front door sees it. */
-export interface TenantEntry {
-  readonly location: TenantLocation
-  /** What keeps it out, if anything: suspended, still being made, or of an older schema. */
-  readonly closedBecause: Problem | undefined
-  /** Though closed, its administrator may sign in and take its data along. */
-  readonly isOpenForExport?: boolean
-  /** Of its plan; null: as many as it likes. */
-  readonly requestsPerHour: number | null
-}
-
 /** What the HTTP server needs from those above it. */
-export interface HttpPorts {
+export interface HttpPorts extends AdmissionPorts {
   readonly gate: Gate
   readonly metrics: Metrics
-  readonly rateLimits: RateLimits
-  findTenant(reference: { code: string | undefined; host: string }): Promise<TenantEntry | undefined>
-  /** Whether a host is below the domain of the tenants' subdomains. */
-  isTenantHost(host: string): boolean
-  /** The tenant a token names, for requests that name none themselves. */
-  tenantOfToken(token: string): Promise<TenantEntry | undefined>
-  authenticateUser(token: string, tenant: TenantLocation): Promise<Principal>
-  authenticateOperator(token: string): Promise<Principal>
+  /** Requests that were refused, for the audit log. */
+  noteRefusal(refusal: Refusal): void
+  /** undefined: nothing waits for a second operator. */
+  readonly approvals?: Approvals | undefined
   /** Names of what is not well; empty when ready. */
   notReady(): Promise<readonly string[]>
 }
@@ -62,6 +51,12 @@ export interface HttpOptions {
 
 export const BASE_PATHS = { tenant: '/api/v1', platform: '/api/v1/platform' } as const
 const BODY_LIMIT_BYTES = 1_048_576
+/** Who dribbles headers holds a connection no longer than this. */
+const HEADERS_TIMEOUT_MS = 20_000
+const CONNECTIONS_CHECKED_EVERY_MS = 5_000
+const DOCS_PATH = '/api/v1/docs'
+/** How long a browser remembers what an origin may do. */
+const PREFLIGHT_SECONDS = 600
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/
 
 export async function createHttpServer(
@@ -72,12 +67,16 @@ export async function createHttpServer(
   const app = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: 60_000,
-    routerOptions: { maxParamLength: 200 },
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: CONNECTIONS_CHECKED_EVERY_MS },
+    clientErrorHandler: (error, socket) => answerNoRequest(app.log, error, socket),
+    routerOptions: { maxParamLength: PATH_PART_LENGTH_MAXIMUM },
+    rewriteUrl: ({ url = '' }) => routable(url),
     trustProxy: [...options.trustedProxies],
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId()
     },
+    schemaController: { compilersFactory: { buildSerializer } },
     logController: new LogController({ disableRequestLogging: true }),
     logger: {
       level: options.logLevel,
@@ -86,38 +85,31 @@ export async function createHttpServer(
   })
   app.setValidatorCompiler(compileValidator as never)
   app.setSchemaErrorFormatter((_errors, part) => new Error(part))
+  // Before everything else: rooms that are there already would go on answering failures in their own way.
+  app.setErrorHandler((error, request, reply) => {
+    const answered = answerFailure(error, request, reply)
+    if (isAuditedRefusal(reply.statusCode)) ports.noteRefusal(refusalOf(error, request, reply.statusCode))
+    return answered
+  })
+  app.setNotFoundHandler(async (request, reply) => {
+    await countStranger(request, reply, ports)
+    throw new Problem(problems.notFound, { message: 'No such address' })
+  })
+  addHooks(app, ports.metrics)
   await app.register(helmet, {
     contentSecurityPolicy: contentSecurityPolicy(options.isProduction),
     hsts: options.isProduction,
   })
-  await app.register(cors, {
-    origin: options.corsOrigins.length > 0 ? [...options.corsOrigins] : false,
-    exposedHeaders: [
-      'X-Request-ID',
-      'ETag',
-      'Retry-After',
-      'X-RateLimit-Limit',
-      'X-RateLimit-Remaining',
-      'X-RateLimit-Reset',
-      'X-RateLimit-Reset-After',
-    ],
-  })
+  await app.register(cors, crossOrigin(options.corsOrigins))
+  // Behind the questions of browsers, which carry no token: who is signed in is not to be taken for a stranger by them.
+  app.addHook('onRequest', (request, reply) => admit(request, reply, ports))
   app.removeContentTypeParser('text/plain') // JSON alone; the token endpoints read forms beside it
-  await app.register(swagger, describe(options.version))
-  await app.register(swaggerUi, {
-    routePrefix: '/api/v1/docs',
-    staticCSP: true,
-    uiConfig: { persistAuthorization: true },
-  })
-
-  addHooks(app, ports.metrics)
-  app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply))
-  app.setNotFoundHandler((request, reply) => answerFailure(new Problem(problems.notFound, { message: 'No such address' }), request, reply)) // prettier-ignore
+  await app.register(swagger, describe(options.version, scopesOf(routes)))
+  await mountDescription(app)
   app.addSchema(failureSchema)
-  const runner = new CommandRunner(ports.gate)
+  const runner = new CommandRunner(ports.gate, ports.approvals)
   for (const route of routes) mount(app, route, ports, runner)
   mountHealth(app, ports)
-  app.get('/api/v1/openapi.json', { schema: { hide: true } }, () => app.swagger())
   return app
 }
 
@@ -126,31 +118,16 @@ export async function createHttpServer(
 function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: CommandRunner): void {
   const { operation } = route
   if (!operation.permission) throw new Error(`${operation.name} declares no permission: it does not start`)
-  const { method, path, audience, params, query, body, data, name, summary, tag } = operation
-  const schema = {
-    ...(params ? { params } : {}),
-    ...(query ? { querystring: query } : {}),
-    ...(body ? { body: operation.accepts ? upload(operation.accepts) : body } : {}),
-    ...headersOf(operation),
-    response: {
-      '2xx': operation.isDownload ? file(data) : envelope(data),
-      '4xx': { $ref: 'Failure#' },
-      '5xx': { $ref: 'Failure#' },
-    },
-    operationId: name,
-    summary,
-    tags: [tag],
-    'x-permission': operation.permission,
-    ...(operation.isOpenToSelf ? { 'x-open-to-self': true } : {}),
-    security:
-      operation.permission === 'anonymous' ? [] : [{ [audience === 'tenant' ? 'tenant' : 'operator']: [] }],
-  }
+  const { method, path, audience, body } = operation
+  const schema = schemaOf(operation)
   const url = `${BASE_PATHS[audience]}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`
   const handler = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> =>
     serve(route, ports, runner, request, reply)
+  const config = { operation }
   const bodyLimit = operation.bodyLimitBytes ?? BODY_LIMIT_BYTES
-  // What may be left out whole is as good as empty.
-  const nothing = body && Type.IsOptional(body) ? () => ({}) : () => undefined
+  // What may be left out whole is as good as empty; a file that was not sent is an empty one.
+  const nothing = (): unknown =>
+    operation.accepts ? { content: Buffer.alloc(0), contentType: '' } : body && Type.IsOptional(body) ? {} : undefined // prettier-ignore
   // Bodies are looked through before validation, so that text nobody can store never reaches a pattern.
   const preValidation = async (request: FastifyRequest): Promise<void> => {
     request.body ??= nothing()
@@ -159,9 +136,17 @@ function mount(app: FastifyInstance, route: Route, ports: HttpPorts, runner: Com
     if (wrong.length > 0) throw validationProblem(wrong)
   }
   const add = (at: FastifyInstance): void => {
-    at.route({ method, url, schema, handler, bodyLimit, preValidation })
+    at.route({ method, url, schema, handler, bodyLimit, preValidation, config })
     if (method === 'PUT') {
-      at.route({ method: 'PATCH', url, schema: { ...schema, hide: true }, handler, bodyLimit, preValidation })
+      at.route({
+        method: 'PATCH',
+        url,
+        schema: { ...schema, hide: true },
+        handler,
+        bodyLimit,
+        preValidation,
+        config,
+      })
     }
   }
   if (operation.accepts) mountUpload(app, operation.accepts, add)
@@ -192,16 +177,11 @@ async function serve(
   reply: FastifyReply,
 ): Promise<unknown> {
   const { operation } = route
-  const isAnonymous = operation.permission === 'anonymous' || bearerToken(request) === undefined
-  if (isAnonymous) await ports.rateLimits.anonymous(reply, request.ip)
-  const tenant = operation.audience === 'tenant' ? await findTenant(request, ports, operation) : undefined
-  const principal =
-    operation.permission === 'anonymous' ? undefined : await authenticate(request, reply, ports, tenant)
+  await assertStillKnown(request, reply, operation, ports)
+  const { tenant, principal } = request
   if (principal) {
-    request.userId = principal.id
-    const limited = tenant && { id: tenant.location.tenantId, requestsPerHour: tenant.requestsPerHour }
-    await ports.rateLimits.known(reply, operation, principal.id, limited)
     allow(operation, principal, request.params)
+    await principal.support?.witness(operation.name)
   }
   const input = { params: request.params ?? {}, query: request.query ?? {}, body: request.body }
   const scope = principal ? `${principal.kind}:${principal.id}:${principal.companyId ?? ''}` : 'anonymous'
@@ -217,10 +197,12 @@ async function serve(
         id: principal?.id ?? null,
         requestId: request.id,
         address: request.ip,
+        userAgent: userAgentOf(request),
+        ...(principal?.scopes ? { scopes: principal.scopes } : {}),
       },
       principal,
       now: new Date(),
-      userAgent: request.headers['user-agent']?.slice(0, 300) ?? null,
+      userAgent: userAgentOf(request),
       ifMatch: request.headers['if-match'],
       newId,
       answer: {},
@@ -228,13 +210,14 @@ async function serve(
   }
   const attempt = {
     scope: tenant?.location.tenantId ?? 'platform',
-    account: accountOf(operation, request.body),
+    account: operation.rateLimit?.ofCaller ? (principal?.id ?? '') : accountOf(operation, request.body),
     address: request.ip,
   }
   const { status, data, message } = await ports.rateLimits.guarded(reply, operation, attempt, () =>
     runner.run(command),
   )
-  if (operation.versioned) void reply.header('etag', etagOf(data as { updatedAt: string }))
+  const isHeld = operation.needsApproval && status === 202 && 'approval' in (data as object)
+  if (operation.versioned && !isHeld) void reply.header('etag', etagOf(data as { updatedAt: string | null }))
   void reply.code(status)
   if (operation.isDownload) return sendFile(reply, data as Download)
   return message === undefined ? { success: true, data } : { success: true, data, message }
@@ -250,101 +233,14 @@ function sendFile(reply: FastifyReply, download: Download): FastifyReply {
     .send(Readable.from(download.stream))
 }
 
-async function findTenant(
-  request: FastifyRequest,
-  ports: HttpPorts,
-  operation: Operation,
-): Promise<TenantEntry> {
-  const header = request.headers['x-tenant-id']
-  const code = typeof header === 'string' && header !== '' ? header : undefined
-  const found = await ports.findTenant({ code, host: request.hostname })
-  const token = bearerToken(request)
-  // The token speaks only where the request names no tenant at all, not even one that does not exist.
-  const isNamed = code !== undefined || ports.isTenantHost(request.hostname)
-  const entry = found ?? (!isNamed && token !== undefined ? await ports.tenantOfToken(token) : undefined)
-  if (!entry) {
-    const message = code === undefined ? 'No tenant is named: send X-Tenant-ID or use its subdomain' : 'There is no such tenant' // prettier-ignore
-    throw new Problem(problems.notFound, { message })
-  }
-  request.tenantCode = entry.location.tenantCode
-  if (entry.closedBecause && !(entry.isOpenForExport && operation.isOpenForExport)) throw entry.closedBecause
-  return entry
-}
-
-async function authenticate(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  ports: HttpPorts,
-  tenant: TenantEntry | undefined,
-): Promise<Principal> {
-  const token = bearerToken(request)
-  if (token === undefined) throw new Problem(problems.authenticationRequired)
-  try {
-    return await (tenant ? ports.authenticateUser(token, tenant.location) : ports.authenticateOperator(token))
-  } catch (error) {
-    // A token that is none makes nobody known.
-    if (error instanceof Problem && error.status === 401) await ports.rateLimits.anonymous(reply, request.ip)
-    throw error
-  }
-}
-
-/** Whose account a request that guards a password names. */
-function accountOf({ rateLimit }: Operation, body: unknown): string {
-  return rateLimit?.account === undefined ? '' : String((body as Record<string, unknown>)[rateLimit.account])
-}
-
-function allow(operation: Operation, principal: Principal, params: unknown): void {
-  const { permission, isOpenToSelf, isForExpiredPasswords } = operation
-  if (principal.mustChangePassword && !isForExpiredPasswords) throw new Problem(problems.passwordExpired)
-  if (permission === 'signed-in' || principal.permissions.has(permission)) return
-  if (isOpenToSelf && (params as { id?: string }).id?.toLowerCase() === principal.id) return
-  throw new Problem(problems.permissionDenied, { details: { permission } })
-}
-
-function bearerToken(request: FastifyRequest): string | undefined {
-  const header = request.headers.authorization
-  return header?.startsWith('Bearer ') ? header.slice(7) : undefined
-}
-
-/** What a request may say beside its body; described for callers, read in `serve`. */
-function headersOf({ idempotent, versioned, method }: Operation): object {
-  const properties = {
-    ...(idempotent ? { 'Idempotency-Key': { type: 'string', maxLength: 200 } } : {}),
-    ...(versioned && method === 'PUT' ? { 'If-Match': { type: 'string', maxLength: 200 } } : {}),
-  }
-  return Object.keys(properties).length === 0 ? {} : { headers: { type: 'object', properties } }
-}
-
-function envelope(data: object): object {
-  return {
-    type: 'object',
-    properties: { success: { type: 'boolean' }, data, message: { type: 'string' } },
-    required: ['success', 'data'],
-  }
-}
-
-function file(data: object): object {
-  return { content: { 'application/octet-stream': { schema: data } } }
-}
-
-/** Each content type with a schema that refuses nothing: what a file holds is the operation's to look at. */
-function upload(contentTypes: readonly string[]): object {
-  const anything = { description: 'The file itself' }
-  return { content: Object.fromEntries(contentTypes.map((type) => [type, { schema: anything }])) }
-}
-
 // ---- for all requests ----------------------------------------------------------------------------------
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    tenantCode: string
-    userId: string
-  }
-}
 
 function addHooks(app: FastifyInstance, metrics: Metrics): void {
   app.decorateRequest('tenantCode', '')
-  app.decorateRequest('userId', '')
+  app.decorateRequest('tenant', undefined)
+  app.decorateRequest('operation', undefined)
+  app.decorateRequest('principal', undefined)
+  app.decorateRequest('isCounted', false)
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('x-api-version', 'v1')
   })
@@ -354,19 +250,64 @@ function addHooks(app: FastifyInstance, metrics: Metrics): void {
     request.log.info(
       {
         method: request.method,
-        path: request.url.split('?')[0],
+        path: request.originalUrl.split('?')[0],
         status: reply.statusCode,
         milliseconds: Math.round(reply.elapsedTime * 10) / 10,
         tenant: request.tenantCode || undefined,
-        userId: request.userId || undefined,
+        userId: request.principal?.id,
       },
       'request',
     )
   })
 }
 
+/** A megabyte that is the same for all: written as text once. Of the page's own addresses for it, too. */
+async function mountDescription(app: FastifyInstance): Promise<void> {
+  let text: string | undefined
+  const send = (reply: FastifyReply): FastifyReply =>
+    reply.type('application/json; charset=utf-8').send((text ??= JSON.stringify(app.swagger())))
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith(`${DOCS_PATH}/static/`)) route.config = { ...route.config, isUncounted: true }
+  })
+  await app.register(swaggerUi, {
+    routePrefix: DOCS_PATH,
+    staticCSP: true,
+    transformStaticCSP: (policy) => policy.replace("frame-ancestors 'self'", "frame-ancestors 'none'"),
+    uiConfig: { persistAuthorization: true },
+    uiHooks: {
+      onRequest: async (request, reply) => {
+        if (request.routeOptions.url === `${DOCS_PATH}/json`) return send(reply)
+      },
+    },
+  })
+  app.get('/api/v1/openapi.json', { schema: { hide: true } }, (_request, reply) => send(reply))
+}
+
+/** The methods that contracts and their aliases have; a foreign origin is told nothing at all. */
+function crossOrigin(origins: readonly string[]): FastifyCorsOptions {
+  const allowed = new Set<string | undefined>(origins)
+  return {
+    origin: allowed.has('*')
+      ? '*'
+      : (origin, answer) => answer(null, allowed.has(origin) && origin !== undefined ? origin : false),
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    maxAge: PREFLIGHT_SECONDS,
+    exposedHeaders: [
+      'Content-Disposition',
+      'ETag',
+      'Retry-After',
+      'X-API-Version',
+      'X-RateLimit-Limit',
+      'X-RateLimit-Remaining',
+      'X-RateLimit-Reset',
+      'X-RateLimit-Reset-After',
+      'X-Request-ID',
+    ],
+  }
+}
+
 function mountHealth(app: FastifyInstance, ports: HttpPorts): void {
-  const hidden = { schema: { hide: true } }
+  const hidden = { schema: { hide: true }, config: { isUncounted: true } }
   const live = async (): Promise<object> => ({ status: 'ok' })
   const ready = async (_request: FastifyRequest, reply: FastifyReply): Promise<object> => {
     const notReady = await ports.notReady()

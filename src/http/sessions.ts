@@ -34,6 +34,20 @@ export interface OpenSession {
   readonly refreshToken: string
 }
 
+export interface SessionRow {
+  readonly id: string
+  readonly startedAt: string
+  readonly lastUsedAt: string
+  readonly expiresAt: string
+  readonly isRemembered: boolean
+  readonly isCurrent: boolean
+  readonly address: string | null
+  readonly userAgent: string | null
+}
+
+/** As many as the setting allows at most. */
+const SESSIONS_SHOWN_MAXIMUM = 100
+
 interface Door<Tx> {
   write<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>
 }
@@ -52,7 +66,7 @@ export class Sessions<Tx extends TenantTx | PlatformTx> {
     tx: Tx,
     owner: { readonly id: string; readonly isRemembered: boolean },
     context: RequestContext,
-    extra: Readonly<Record<string, string>> = {},
+    extra: Readonly<Record<string, string | boolean>> = {},
   ): Promise<OpenSession> {
     const sessionId = context.newId()
     const { token, hash } = newRefreshToken(sessionId)
@@ -105,6 +119,30 @@ export class Sessions<Tx extends TenantTx | PlatformTx> {
     await this.#endWhere(tx, sql`${sql.ref(this.#table.ownerColumn)} = ${ownerId}`, reason)
   }
 
+  /** The one named, if it is this owner's and lives; whether it did. */
+  async endOneOf(tx: Tx, ownerId: string, sessionId: string, reason: string): Promise<boolean> {
+    const isTheirs = sql`id = ${sessionId} AND ${sql.ref(this.#table.ownerColumn)} = ${ownerId}`
+    return (await this.#endWhere(tx, isTheirs, reason)) === 1
+  }
+
+  async endOthersOf(tx: Tx, ownerId: string, keptSessionId: string, reason: string): Promise<void> {
+    const others = sql`id <> ${keptSessionId} AND ${sql.ref(this.#table.ownerColumn)} = ${ownerId}`
+    await this.#endWhere(tx, others, reason)
+  }
+
+  /** Where somebody is signed in, the one used last first. */
+  list(tx: Pick<Tx, 'rows'>, ownerId: string, currentId: string): Promise<SessionRow[]> {
+    return tx.rows(
+      sql<SessionRow>`SELECT id, created_at AS "startedAt", last_used_at AS "lastUsedAt",
+          expires_at AS "expiresAt", is_remembered AS "isRemembered", id = ${currentId} AS "isCurrent", address,
+          user_agent AS "userAgent"
+        FROM ${this.#name} WHERE ${sql.ref(this.#table.ownerColumn)} = ${ownerId} AND ended_at IS NULL
+          AND expires_at > now() ORDER BY last_used_at DESC LIMIT ${SESSIONS_SHOWN_MAXIMUM}`.compile(
+        platformSql,
+      ),
+    )
+  }
+
   /** Forgets sessions that ended, or ran out, before that, so many at a time; how many there were. */
   purge(tx: Tx, before: Date, maximum: number): Promise<number> {
     const instant = before.toISOString()
@@ -151,8 +189,8 @@ export class Sessions<Tx extends TenantTx | PlatformTx> {
     await this.#endWhere(tx, oldest, 'too many sessions')
   }
 
-  async #endWhere(tx: Tx, condition: ReturnType<typeof sql>, reason: string): Promise<void> {
-    await this.#run(
+  #endWhere(tx: Tx, condition: ReturnType<typeof sql>, reason: string): Promise<number> {
+    return this.#run(
       tx,
       sql`UPDATE ${this.#name} SET ended_at = now(), end_reason = ${reason}, updated_at = now()
         WHERE ${condition} AND ended_at IS NULL`,
@@ -178,16 +216,16 @@ export class Sessions<Tx extends TenantTx | PlatformTx> {
 /** The wall behind the notice: an ended session is refused within this even if the notice was lost. */
 const PRINCIPAL_AGE_MS = 5_000
 
-/** Who is behind a live session, remembered by this process until it hears that the session has ended. */
-export class Principals {
-  readonly #known: BoundedCache<string, Principal>
+/** Who is behind a live session or key, remembered by this process until it hears that it has ended. */
+export class Principals<Known extends object = Principal> {
+  readonly #known: BoundedCache<string, Known>
   #forgettings = 0
 
   constructor(maximum: number) {
     this.#known = new BoundedCache(maximum, PRINCIPAL_AGE_MS)
   }
 
-  async of(key: string, read: () => Promise<Principal | undefined>): Promise<Principal> {
+  async of(key: string, read: () => Promise<Known | undefined>): Promise<Known> {
     const known = this.#known.get(key)
     if (known) return known
     const before = this.#forgettings

@@ -8,7 +8,8 @@ import { BoundedCache } from '../kernel/bounded-cache.ts'
 import { isUuid } from '../kernel/ids.ts'
 import { Problem, problems } from '../kernel/problem.ts'
 
-export type TokenAudience = 'tenant' | 'operator'
+/** `support`: an operator's, in a tenant for a while. */
+export type TokenAudience = 'tenant' | 'operator' | 'integration' | 'support'
 
 export interface TokenClaims {
   readonly userId: string
@@ -17,6 +18,13 @@ export interface TokenClaims {
   readonly tenantId: string
   readonly companyId: string
   readonly sessionId: string
+  /** Of an integration alone: what the token may be used for, and which of its key's secrets it came from. */
+  readonly scope?: string
+  readonly secretNumber?: number
+}
+
+export interface VerifiedClaims extends TokenClaims {
+  readonly aud: TokenAudience
 }
 
 export interface TokenOptions {
@@ -34,17 +42,21 @@ export class Tokens {
   readonly accessTokenSeconds: number
   readonly #options: TokenOptions
   /** Verifying a signature again and again for one token is most of what authentication would cost. */
-  readonly #verified = new BoundedCache<
-    string,
-    { claims: TokenClaims; audience: string; expiresAtMs: number }
-  >(VERIFIED_TOKENS_MAXIMUM)
+  readonly #verified = new BoundedCache<string, { claims: VerifiedClaims; expiresAtMs: number }>(
+    VERIFIED_TOKENS_MAXIMUM,
+  )
 
   constructor(options: TokenOptions) {
     this.#options = options
     this.accessTokenSeconds = options.accessTokenSeconds
   }
 
-  sign(audience: TokenAudience, claims: TokenClaims, now: Date): Promise<string> {
+  sign(
+    audience: TokenAudience,
+    claims: TokenClaims,
+    now: Date,
+    seconds = this.#options.accessTokenSeconds,
+  ): Promise<string> {
     const issuedAt = Math.floor(now.getTime() / 1000)
     return new SignJWT({ ...claims })
       .setProtectedHeader({ alg: this.#options.algorithm, typ: 'JWT' })
@@ -52,17 +64,19 @@ export class Tokens {
       .setSubject(claims.userId)
       .setAudience(audience)
       .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + this.#options.accessTokenSeconds)
+      .setExpirationTime(issuedAt + seconds)
       .sign(this.#options.keys()[0] as Uint8Array)
   }
 
-  async verify(audience: TokenAudience, token: string): Promise<TokenClaims> {
+  async verify(audiences: readonly TokenAudience[], token: string): Promise<VerifiedClaims> {
     const known = this.#verified.get(token)
-    if (known && known.audience === audience && known.expiresAtMs > Date.now()) return known.claims
+    if (known && audiences.includes(known.claims.aud) && known.expiresAtMs > Date.now()) return known.claims
     try {
-      const payload = await this.#payload(audience, token)
-      const claims = payload as unknown as TokenClaims
-      this.#verified.set(token, { claims, audience, expiresAtMs: (payload.exp ?? 0) * 1000 })
+      const payload = await this.#payload(audiences, token)
+      const claims = payload as unknown as VerifiedClaims
+      // A list of audiences is none of ours: a token is good at one door.
+      if (!audiences.includes(claims.aud)) throw new Problem(problems.tokenInvalid)
+      this.#verified.set(token, { claims, expiresAtMs: (payload.exp ?? 0) * 1000 })
       return claims
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw new Problem(problems.tokenExpired)
@@ -70,14 +84,14 @@ export class Tokens {
     }
   }
 
-  async #payload(audience: TokenAudience, token: string): Promise<JWTPayload> {
+  async #payload(audiences: readonly TokenAudience[], token: string): Promise<JWTPayload> {
     const keys = this.#options.keys()
     for (const [index, key] of keys.entries()) {
       try {
         const { payload } = await jwtVerify(token, key, {
           algorithms: [this.#options.algorithm],
           issuer: ISSUER,
-          audience,
+          audience: [...audiences],
           requiredClaims: ['exp', 'sub', 'sessionId'],
         })
         return payload

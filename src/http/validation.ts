@@ -6,16 +6,21 @@ import { Ajv, type ErrorObject } from 'ajv'
 import type { FastifySchemaCompiler } from 'fastify'
 import { isDate } from '../kernel/calendar.ts'
 import { isUuid } from '../kernel/ids.ts'
-import type { FieldProblem } from '../kernel/problem.ts'
+import { validationProblem, type FieldProblem } from '../kernel/problem.ts'
+import { atFirstUse } from './compiling.ts'
 
 const FIELD_PROBLEMS_MAXIMUM = 200
 const DEPTH_MAXIMUM = 32
 const EMAIL =
   /^[^\s@"(),:;<>[\\\]]+@[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)+$/
 
+const INSTANT = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/
+
 const formats = {
   uuid: isUuid,
   date: isDate,
+  'date-time': (text: string): boolean =>
+    isDate(INSTANT.exec(text)?.[1] ?? '') && !Number.isNaN(Date.parse(text)),
   email: (text: string): boolean => EMAIL.test(text),
 }
 
@@ -24,15 +29,16 @@ const shared = { allErrors: true, useDefaults: true, strict: false, formats } as
 const bodies = new Ajv({ ...shared, coerceTypes: false })
 const addresses = new Ajv({ ...shared, coerceTypes: true })
 
-export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
-  const validate = (httpPart === 'body' ? bodies : addresses).compile(schema)
-  return (data: unknown) => {
-    if (validate(data)) return { value: data }
-    return {
-      error: Object.assign(new Error('invalid'), { fieldProblems: fieldProblems(validate.errors ?? []) }),
+export const compileValidator: FastifySchemaCompiler<object> = ({ schema, httpPart }) =>
+  atFirstUse(() => {
+    const validate = (httpPart === 'body' ? bodies : addresses).compile(schema)
+    return (data: unknown) => {
+      if (validate(data)) return { value: data }
+      return {
+        error: Object.assign(new Error('invalid'), { fieldProblems: fieldProblems(validate.errors ?? []) }),
+      }
     }
-  }
-}
+  })
 
 export function fieldProblems(errors: readonly ErrorObject[]): FieldProblem[] {
   const alternatives = errors.filter((error) => error.keyword === 'anyOf')
@@ -101,6 +107,7 @@ function fieldProblem(error: ErrorObject): FieldProblem {
 const FORMAT_REASONS: Record<string, string> = {
   uuid: 'must be an id (UUID)',
   date: 'must be a date that exists, as YYYY-MM-DD',
+  'date-time': 'must be an instant, as 2026-01-31T12:00:00Z',
   email: 'must be an e-mail address',
 }
 
@@ -148,4 +155,12 @@ export function unstorableText(value: unknown, path = '', depth = 0): FieldProbl
 export function bodyProblems(schema: object, body: unknown): FieldProblem[] {
   const validate = bodies.compile(schema)
   return validate(body) ? unstorableText(body) : fieldProblems(validate.errors ?? [])
+}
+
+/** A moment somebody typed into a query: a day begins it at midnight UTC. */
+export function momentOf(field: string, text: string): Date {
+  const date = new Date(text)
+  if (date.getTime() >= 0 && date.getTime() < 2 ** 48) return date
+  const message = `${field} is no moment such as 2026-01-31T08:00:00Z or 2026-01-31`
+  throw validationProblem([{ field, code: 'INSTANT', message }])
 }

@@ -254,6 +254,17 @@ export function startWorkflow<Arguments extends unknown[], Result>(
   })
 }
 
+/** The id of one that is under way with these very arguments. */
+export async function unfinishedWorkflow(
+  name: string,
+  arguments_: readonly unknown[],
+): Promise<string | undefined> {
+  const status = ['PENDING', 'ENQUEUED', 'DELAYED'] as const
+  const found = await DBOS.listWorkflows({ workflowName: name, status: [...status], loadOutput: false, limit: 1_000 }) // prettier-ignore
+  const sought = JSON.stringify(arguments_)
+  return found.find(({ input }) => JSON.stringify(input) === sought)?.workflowID
+}
+
 const STATES: Readonly<Record<string, WorkflowState['status']>> = {
   ENQUEUED: 'queued',
   DELAYED: 'queued',

@@ -169,6 +169,17 @@ test.each([
   expect(Decimal.of(text).decimalPlaces()).toBe(expected)
 })
 
+test.each([
+  ['0', 1],
+  ['0.5', 1],
+  ['9.99', 1],
+  ['-10', 2],
+  ['999999999999999.99', 15],
+  ['1000000000000000', 16],
+])('%s has %i digits before the point', (text, expected) => {
+  expect(Decimal.of(text).wholeDigits()).toBe(expected)
+})
+
 test('sign and equality look through the scale', () => {
   expect(Decimal.of('1.50').equals(Decimal.of('1.5'))).toBe(true)
   expect(Decimal.of('0.00').isZero()).toBe(true)

@@ -148,6 +148,12 @@ export class Decimal {
     return places
   }
 
+  /** Digits before the point as they are, without rounding: 999.99 has three, 0.5 has one. */
+  wholeDigits(): number {
+    const whole = this.absolute().units / powerOfTen(this.scale)
+    return whole.toString().length
+  }
+
   /** Canonical: no trailing zeros after the point, so equal values give equal text. */
   toString(): string {
     if (this.units === 0n) return '0'

@@ -36,8 +36,28 @@ describe('each rule', () => {
     expect(codes('Ж-ж-1-ж-ж')).toEqual([])
   })
 
-  test('a name of three letters is too common a part to forbid', () => {
-    expect(codes('Hannover-1')).toEqual([])
+  test.each([
+    ['Ann Keeper', 'Ann-12345!', true],
+    ['Ann Keeper', 'HANNover-1', true], // wherever it stands
+    ['Ann Keeper', 'Str0ng-pass!', false],
+    ['Bo Li', 'Boli-12345!', true],
+    ['Bo Li', 'xx-BO_li-12345', true],
+    ['Bo Li', 'Bottle-1-Lid', false], // neither part alone
+    ['Jean-Luc O’Neil', 'Neil-12345', true],
+    ['Jean-Luc O’Neil', 'Luc-12345x', true],
+    ['Ali 2026', 'Autumn-2026', false],
+    ['王小明', 'A1-王小明-xxx', true],
+    ['Zoë', 'Zoë-123456', true],
+    ['Al', 'Also-12345', false],
+    [' ', 'Str0ng pass!', false],
+  ])('of %j: %j holds it: %s', (fullName, password, isHeld) => {
+    const found = codes(password, { fullName, email: 'x@example.com' })
+    expect(found.includes('PASSWORD_CONTAINS_NAME')).toBe(isHeld)
+  })
+
+  test('what stands before the @ counts from three letters on', () => {
+    const of = (email: string) => codes('Pete-12345', { fullName: 'Someone', email })
+    expect([of('pet@example.com'), of('pe@example.com')]).toEqual([['PASSWORD_CONTAINS_NAME'], []])
   })
 
   test('the field is named as the caller wrote it', () => {

@@ -51,13 +51,21 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
   '@': 'a', '4': 'a', '3': 'e', '1': 'i', '!': 'i', '0': 'o', $: 's', '5': 's', '7': 't',
 } // prettier-ignore
 
+/** Shorter parts ("Bo", "Li", "de") are in too many words; put together they count. */
+const NAME_PART_MINIMUM = 3
+
 function containsPerson(password: string, person: { fullName: string; email: string }): boolean {
   const lower = password.toLowerCase()
-  const parts = [
-    ...person.fullName.toLowerCase().split(/\s+/),
-    person.email.toLowerCase().split('@')[0] ?? '',
-  ]
-  return parts.some((part) => part.length >= 4 && lower.includes(part))
+  const name = person.fullName.toLowerCase()
+  const isIn = (part: string, text: string): boolean =>
+    [...part].length >= NAME_PART_MINIMUM && text.includes(part)
+  const parts = [...name.split(/[^\p{L}\p{M}]+/u), person.email.toLowerCase().split('@')[0] ?? '']
+  // "Bo-Li" is "Bo Li", whatever is put between.
+  return parts.some((part) => isIn(part, lower)) || isIn(joined(name), joined(lower))
+}
+
+function joined(text: string): string {
+  return text.replaceAll(/[^\p{L}\p{M}\p{Nd}]/gu, '')
 }
 
 function utf8Length(text: string): number {

@@ -1,9 +1,15 @@
 /** Messages, templates and the transport by themselves, the transport against a real SMTP server. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { selfSigned } from '../testing/certificates.ts'
 import { MailServer, refusal, startOddServer } from '../testing/mail-server.ts'
+import { readMail } from '../testing/mime.ts'
 import { headerText, mailAddress } from './message.ts'
 import { render } from './templates.ts'
-import { isPublicAddress, MailRefused, send, serverOfUrl, type SmtpServer } from './transport.ts'
+import { isPublicAddress } from '../outside/addresses.ts'
+import { MailRefused, send, serverOfUrl, type SmtpServer } from './transport.ts'
 
 const server = new MailServer()
 beforeAll(() => server.start())
@@ -96,7 +102,10 @@ test("a user's server next door is refused where it must be public, by number an
   const before = server.received.length
   for (const host of ['127.0.0.1', 'localhost', '2130706433', '0x7f.1']) {
     const sent = send({ ...at(server.port), host }, envelope('a@b.example'), content, strict)
-    await expect(sent, host).rejects.toThrow(/public Internet|not found/)
+    const error = await sent.catch((reason: unknown) => reason as MailRefused)
+    // What there is next door is told to the operator alone.
+    expect([error?.kind, error?.message], host).toEqual(['unreachable', expect.stringMatching(/^The mail server .*:\d+ could not be reached, or is no mail server in the public Internet$/)]) // prettier-ignore
+    expect(error?.detail).toMatch(/not in the public Internet|not found/)
   }
   expect(server.received).toHaveLength(before)
   // The control: the same server does take mail, and the rule is about whose it is.
@@ -156,4 +165,96 @@ test('SMTP_URL says how: STARTTLS by default, SSL from the first byte, clear tex
   })
   expect(serverOfUrl('smtps://mail.example')).toMatchObject({ port: 465, security: 'ssl', user: null })
   expect(serverOfUrl('smtp://mail.example:25?tls=none')).toMatchObject({ port: 25, security: 'none' })
+})
+
+const refusalOf = (sent: Promise<void>): Promise<MailRefused> =>
+  sent.then(
+    () => Promise.reject(new Error('it was sent')),
+    (reason: unknown) => reason as MailRefused,
+  )
+
+test('a wrong password is told as such, by itself no reason to give up, and never repeated', async () => {
+  const password = 'Canary-Password-9'
+  const chatty = await new MailServer().start({
+    onAuth: (auth, _session, done) =>
+      auth.password === password
+        ? done(refusal(535, `no ${auth.password} ${Buffer.from(password).toString('base64')} here`))
+        : done(null, { user: auth.username }),
+  })
+  const asAnn = { ...at(chatty.port), user: 'ann', password }
+  const error = await refusalOf(send(asAnn, envelope('a@b.example'), content, rules))
+  expect(error).toMatchObject({ kind: 'sign-in', isFinal: false })
+  expect(error.serverAnswer).toMatch(/^535 no ••• ••• here/)
+  for (const text of [error.message, error.detail]) {
+    expect(text).toContain('535')
+    expect(text).not.toContain(password)
+    expect(text).not.toContain(Buffer.from(password).toString('base64'))
+  }
+  await send({ ...asAnn, password: 'right' }, envelope('a@b.example'), content, rules) // control
+  expect(chatty.received.at(-1)?.user).toBe('ann')
+  await chatty.stop()
+})
+
+test('what listens there and is no mail server is not repeated', async () => {
+  const other = await startOddServer((socket) => socket.end('SSH-2.0-Canary_Banner\r\n'))
+  const error = await refusalOf(send(at(other.port), envelope('a@b.example'), content, rules))
+  expect(error).toMatchObject({ kind: 'unreachable', serverAnswer: null })
+  expect(error.message).not.toContain('Canary')
+  expect(error.detail).toContain('Canary') // control: it was said
+  await other.stop()
+})
+
+test('TLS: a certificate that nobody vouches for is refused, STARTTLS that is taken away too', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'erp-mail-'))
+  const { key, cert } = selfSigned(directory)
+  const starting = await new MailServer().start({ key, cert })
+  const direct = await new MailServer().start({ key, cert, secure: true })
+  const trusting = { ...rules, certificateAuthority: cert }
+  for (const [port, security] of [
+    [starting.port, 'tls'],
+    [direct.port, 'ssl'],
+  ] as const) {
+    const localhost = { ...at(port), host: 'localhost', security }
+    const error = await refusalOf(send(localhost, envelope('a@b.example'), content, rules))
+    expect(error).toMatchObject({ kind: 'encryption', isFinal: false, serverAnswer: null })
+    await send(localhost, envelope('a@b.example'), content, trusting) // control
+  }
+  expect([starting, direct].map(({ received }) => received.map((mail) => mail.isEncrypted))).toEqual([[true], [true]]) // prettier-ignore
+  // Somebody on the way takes the offer away, so that the password comes in clear.
+  const asked: string[] = []
+  const stripped = await new MailServer().start({
+    onAuth: ({ password }, _session, done) => {
+      asked.push(password ?? '')
+      done(null, { user: 'x' })
+    },
+  })
+  const spy = {
+    ...at(stripped.port),
+    host: 'localhost',
+    security: 'tls',
+    user: 'ann',
+    password: 'pw',
+  } as const
+  const error = await refusalOf(send(spy, envelope('a@b.example'), content, trusting))
+  expect([error.kind, stripped.received, asked]).toEqual(['encryption', [], []])
+  await send({ ...spy, security: 'none' }, envelope('a@b.example'), content, trusting)
+  expect([stripped.received.length, asked]).toEqual([1, ['pw']]) // control: it would have come
+  await Promise.all([starting.stop(), direct.stop(), stripped.stop()])
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('the account that hands a mail in may be another than its author; names begin no header', async () => {
+  const names = ['Ann\r\nBcc: all@b.example', 'Ann" <evil@b.example>, "x', 'آن الحارسة', 'a\u2028b']
+  for (const name of names) {
+    const from = { name, address: 'ann@a.example' }
+    await send(at(server.port), { ...envelope('to@b.example'), from, account: 'box@c.example', replyTo: 'desk@a.example' }, content, rules) // prettier-ignore
+    const mail = server.received.at(-1)
+    const { headers } = readMail(mail?.raw ?? '')
+    expect(mail).toMatchObject({ from: 'box@c.example', to: ['to@b.example'] })
+    expect(headers.get('from')).toMatch(/<ann@a\.example>$/)
+    expect(headers.get('sender')).toBe('box@c.example')
+    expect(headers.get('reply-to')).toBe('desk@a.example')
+    expect([headers.has('bcc'), mail?.raw.match(/^From:/gm)?.length]).toEqual([false, 1])
+  }
+  expect(readMail(server.received.at(-2)?.raw ?? '').headers.get('from')).toContain('آن الحارسة')
 })

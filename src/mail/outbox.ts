@@ -54,6 +54,18 @@ export class Outbox<Tx extends TenantTx | PlatformTx> {
     return id
   }
 
+  /** Another round of attempts for a mail that was given up or kept; false: there is no such mail, or it cannot go any more. */
+  async requeue(tx: Tx, id: string, state: 'dead' | 'kept', now: Date): Promise<boolean> {
+    const requeued = await tx.run(
+      sql`UPDATE ${sql.table(this.table)} SET state = 'queued', attempts = 0, next_attempt_at = now(),
+          resent_at = ${now.toISOString()}, updated_at = now()
+        WHERE id = ${id} AND state = ${state} AND sealed_content IS NOT NULL
+          AND (expires_at IS NULL OR expires_at > now())`.compile(platformSql),
+    )
+    if (requeued === 1) tx.callForVisit()
+    return requeued === 1
+  }
+
   /** Deletes mails from before, so many at most; none that may still be sent. */
   purge(tx: Tx, before: Date, maximum: number): Promise<number> {
     const mail = sql.table(this.table)

@@ -28,6 +28,22 @@ export interface TemplateValues {
     readonly minutes: number
   }
   readonly 'password-changed': { readonly fullName: string }
+  readonly 'second-factor': {
+    readonly fullName: string
+    readonly change: 'on' | 'off' | 'codes' | 'reset'
+  }
+  /** Ten wrong codes in a row, each after the right password. */
+  readonly 'codes-guessed': { readonly fullName: string }
+  readonly 'support-began': {
+    readonly fullName: string
+    readonly operatorName: string
+    readonly companyName: string
+    readonly reason: string
+    readonly mayChange: boolean
+    /** In UTC. */
+    readonly until: string
+    readonly link: string
+  }
   readonly test: { readonly fullName: string }
 }
 
@@ -76,6 +92,45 @@ const english: Write = {
       'If it was not you, tell your administrator at once.',
     ],
   }),
+  'second-factor': ({ fullName, change }) => ({
+    subject: {
+      on: 'Two-step sign-in was turned on',
+      off: 'Two-step sign-in was turned off',
+      codes: 'Your recovery codes were renewed',
+      reset: 'Two-step sign-in was reset',
+    }[change],
+    paragraphs: [
+      `Hello ${fullName},`,
+      {
+        on: 'From now on, a code of your authenticator app is asked for when you sign in.',
+        off: 'From now on, your password alone is asked for when you sign in.',
+        codes: 'There are new recovery codes for your account; the earlier ones are of no use any more.',
+        reset:
+          'An administrator has turned two-step sign-in off for your account, and all its sessions have ended.',
+      }[change],
+      'If you did not expect this, tell your administrator at once.',
+    ],
+  }),
+  'codes-guessed': ({ fullName }) => ({
+    subject: 'Somebody knows your password',
+    paragraphs: [
+      `Hello ${fullName},`,
+      'Somebody gave your password and ten wrong codes in a row. They are not in, and from now on one code an hour is taken.',
+      'If it was not you, set a new password now ("Forgot your password?"): codes are taken as before at once. If it was you, a recovery code lets you in.',
+    ],
+  }),
+  'support-began': ({ fullName, operatorName, companyName, reason, mayChange, until, link }) => ({
+    subject: `Support is in the account of ${companyName}`,
+    paragraphs: [
+      `Hello ${fullName},`,
+      `${operatorName} of our support has entered your account, until ${until} UTC at the latest.`,
+      mayChange
+        ? 'As you consented, they may look and change.'
+        : 'They may look at your data and change nothing.',
+      `The reason they gave: ${reason}`,
+    ],
+    button: { label: 'See, or end it', link },
+  }),
   test: ({ fullName }) => ({
     subject: 'Test of your mail settings',
     paragraphs: [`Hello ${fullName},`, 'This came through your own mail settings: they work.'],
@@ -115,6 +170,42 @@ const arabic: Write = {
       'تم تغيير كلمة مرور حسابك، وانتهت جميع جلساته.',
       'إن لم تكن أنت من غيّرها فأخبر المسؤول فورًا.',
     ],
+  }),
+  'second-factor': ({ fullName, change }) => ({
+    subject: {
+      on: 'تم تفعيل الدخول بخطوتين',
+      off: 'تم إيقاف الدخول بخطوتين',
+      codes: 'تم تجديد رموز الاسترداد',
+      reset: 'أُعيد ضبط الدخول بخطوتين',
+    }[change],
+    paragraphs: [
+      `مرحبًا ${fullName}،`,
+      {
+        on: 'من الآن فصاعدًا يُطلب رمز من تطبيق المصادقة عند تسجيل الدخول.',
+        off: 'من الآن فصاعدًا تُطلب كلمة المرور وحدها عند تسجيل الدخول.',
+        codes: 'لحسابك رموز استرداد جديدة؛ ولم تعد الرموز السابقة صالحة.',
+        reset: 'أوقف أحد المسؤولين الدخول بخطوتين لحسابك، وانتهت جميع جلساته.',
+      }[change],
+      'إن لم تكن تتوقع ذلك فأخبر المسؤول فورًا.',
+    ],
+  }),
+  'codes-guessed': ({ fullName }) => ({
+    subject: 'هناك من يعرف كلمة مرورك',
+    paragraphs: [
+      `مرحبًا ${fullName}،`,
+      'أدخل شخص ما كلمة مرورك ثم عشرة رموز خاطئة متتالية. لم يتمكن من الدخول، ولن يُقبل من الآن سوى رمز واحد كل ساعة.',
+      'إن لم تكن أنت فعيّن كلمة مرور جديدة الآن («نسيت كلمة المرور؟»)، فتُقبل الرموز فورًا كما كانت. وإن كنت أنت فادخل برمز استرداد.',
+    ],
+  }),
+  'support-began': ({ fullName, operatorName, companyName, reason, mayChange, until, link }) => ({
+    subject: `الدعم الفني داخل حساب ${companyName}`,
+    paragraphs: [
+      `مرحبًا ${fullName}،`,
+      `دخل ${operatorName} من فريق الدعم إلى حسابكم، حتى ${until} بالتوقيت العالمي على الأكثر.`,
+      mayChange ? 'بموافقتكم يمكنه الاطلاع والتعديل.' : 'يمكنه الاطلاع على بياناتكم دون تعديل أي شيء.',
+      `السبب المذكور: ${reason}`,
+    ],
+    button: { label: 'العرض أو الإنهاء', link },
   }),
   test: ({ fullName }) => ({
     subject: 'اختبار إعدادات بريدك',

@@ -2,9 +2,9 @@
  * Sending by SMTP. A user's own server is an address that a user chose: in production it must be a public
  * one, and the connection goes to the very address that was looked at (not to what its name says later).
  */
-import { lookup } from 'node:dns/promises'
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import { createTransport } from 'nodemailer'
+import { addressOfHost, OutsideFailure } from '../outside/addresses.ts'
 import type { MailContent } from './message.ts'
 
 export interface SmtpServer {
@@ -24,16 +24,50 @@ export interface Envelope {
   readonly from: { readonly name: string; readonly address: string }
   readonly to: string
   readonly replyTo?: string
+  /** The account that hands the mail in, where that is not the author: MAIL FROM, and the header `Sender`. */
+  readonly account?: string
 }
 
+/**
+ * unreachable: not found, not allowed, not answering, no mail server; which of these is not told to users, who
+ * could otherwise find out what there is in our network.
+ */
+export const refusalKinds = [
+  'unreachable',
+  'encryption',
+  'sign-in',
+  'sender',
+  'recipient',
+  'message',
+  'other',
+] as const
+export type RefusalKind = (typeof refusalKinds)[number]
+
+/** `message` is for whoever sends; `detail` for the operator. */
 export class MailRefused extends Error {
+  readonly kind: RefusalKind
   /** Trying again would change nothing: the server knows this recipient will not do. */
   readonly isFinal: boolean
+  readonly detail: string
+  /** What the server itself said, if it came so far. */
+  readonly serverAnswer: string | null
 
-  constructor(message: string, isFinal: boolean, cause?: unknown) {
+  constructor(
+    message: string,
+    {
+      kind = 'other',
+      isFinal = false,
+      detail = message,
+      serverAnswer = null,
+      cause,
+    }: Partial<Pick<MailRefused, 'kind' | 'isFinal' | 'detail' | 'serverAnswer' | 'cause'>> = {},
+  ) {
     super(message, { cause })
     this.name = 'MailRefused'
+    this.kind = kind
     this.isFinal = isFinal
+    this.detail = detail
+    this.serverAnswer = serverAnswer
   }
 }
 
@@ -83,7 +117,9 @@ export async function send(
     transport = transportTo(server, address, rules, timeoutMs)
     await transport.sendMail({
       messageId: envelope.messageId,
-      from: { name: envelope.from.name, address: envelope.from.address },
+      envelope: { from: envelope.account ?? envelope.from.address, to: envelope.to },
+      from: { name: oneLine(envelope.from.name), address: envelope.from.address },
+      ...(envelope.account === undefined ? {} : { sender: { name: '', address: envelope.account } }),
       to: { name: '', address: envelope.to },
       ...(envelope.replyTo === undefined ? {} : { replyTo: { name: '', address: envelope.replyTo } }),
       subject: content.subject,
@@ -95,7 +131,7 @@ export async function send(
   try {
     await Promise.race([sending, overall])
   } catch (error) {
-    throw error instanceof MailRefused ? error : refusal(error)
+    throw error instanceof MailRefused ? error : refusal(error, server)
   } finally {
     clearTimeout(timer)
     transport?.close()
@@ -123,72 +159,80 @@ function transportTo(server: SmtpServer, address: string, rules: SendingRules, t
   })
 }
 
-function refusal(error: unknown): MailRefused {
-  const { message, responseCode, command, code } = error as {
-    message?: string
-    responseCode?: number
-    command?: string
-    code?: string
+/** A name comes from people; a line break in it would begin the next header. */
+function oneLine(name: string): string {
+  return name.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+}
+
+interface SmtpFailure {
+  readonly message?: string
+  readonly response?: string
+  readonly responseCode?: number
+  readonly command?: string
+  readonly code?: string
+  readonly originalCode?: string
+}
+
+const ANSWER_LENGTH_MAXIMUM = 300
+
+function refusal(error: unknown, server: SmtpServer): MailRefused {
+  const failure = error as SmtpFailure
+  const kind = kindOf(failure)
+  // Only what answers a mail is repeated: before that, whatever listens there may be speaking.
+  const isSmtp = !['unreachable', 'encryption', 'other'].includes(kind)
+  const serverAnswer = isSmtp && failure.response ? readable(failure.response, server) : null
+  const words = wordsOf(kind, server)
+  return new MailRefused(serverAnswer === null ? words : `${words}: ${serverAnswer}`, {
+    kind,
+    // A 5xx about this mail is the last word (RFC 5321, 4.2.1); one about signing in may be mended by people.
+    isFinal: (failure.responseCode ?? 0) >= 500 && ['sender', 'recipient', 'message'].includes(kind),
+    detail: readable(failure.message ?? String(error), server),
+    serverAnswer,
+    cause: error,
+  })
+}
+
+function kindOf({ command = '', code = '', originalCode = '' }: SmtpFailure): RefusalKind {
+  if (code === 'EAUTH' || command.startsWith('AUTH')) return 'sign-in'
+  if (code === 'ETLS' || command === 'STARTTLS' || /CERT|SSL|TLS|SIGNATURE|ISSUER/.test(originalCode))
+    return 'encryption'
+  if (command === 'MAIL FROM') return 'sender'
+  if (command === 'RCPT TO') return 'recipient'
+  if (command === 'DATA') return 'message'
+  return ['ESTREAM', 'EMESSAGE'].includes(code) ? 'other' : 'unreachable'
+}
+
+function wordsOf(kind: RefusalKind, { isTrusted, host, port, security }: SmtpServer): string {
+  const name = isTrusted ? "The platform's mail server" : `The mail server ${host}:${port}`
+  const words: Readonly<Record<RefusalKind, string>> = {
+    unreachable: `${name} could not be reached${isTrusted ? '' : ', or is no mail server in the public Internet'}`,
+    encryption: `${name} offers no encryption that can be trusted (${security === 'ssl' ? 'SSL' : 'STARTTLS'}): its certificate, or the kind of encryption, is not right`,
+    'sign-in': `${name} did not accept the user name and password`,
+    sender: `${name} did not accept the sender's address`,
+    recipient: `${name} did not accept the recipient`,
+    message: `${name} did not take the message`,
+    other: 'The message could not be sent',
   }
-  const text = (message ?? String(error)).replaceAll(/[\p{Cc}]+/gu, ' ').slice(0, 300)
-  // A 5xx about this mail is the last word (RFC 5321, 4.2.1); one about signing in may be mended by people.
-  const isAboutMail = /^(?:RCPT TO|DATA|MAIL FROM)/.test(command ?? '') || code === 'EENVELOPE'
-  const isFinal = (responseCode ?? 0) >= 500 && isAboutMail
-  return new MailRefused(text, isFinal, error)
+  return words[kind]
 }
 
-// ---- where to ------------------------------------------------------------------------------------------
-
-const notPublic = new BlockList()
-for (const [network, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  notPublic.addSubnet(network, prefix, 'ipv4')
-}
-for (const [network, prefix] of [
-  ['::', 96], // unspecified, loopback and IPv4-compatible
-  ['64:ff9b::', 96], // reaches IPv4 through a translator
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
-] as const) {
-  notPublic.addSubnet(network, prefix, 'ipv6')
-}
-
-/** IPv4 addresses written as IPv6 (::ffff:…) are judged as what they are: BlockList does so by itself. */
-export function isPublicAddress(address: string): boolean {
-  const version = isIP(address)
-  return version !== 0 && !notPublic.check(address, version === 6 ? 'ipv6' : 'ipv4')
+/** One line, of bounded length; a server that repeats what it was told does not have it repeated to anybody. */
+function readable(text: string, { user, password }: SmtpServer): string {
+  const base64 = (secret: string): string => Buffer.from(secret).toString('base64')
+  const secrets = password
+    ? [base64(`\0${user ?? ''}\0${password}`), base64(password), password].filter((secret) => secret !== '')
+    : []
+  return secrets
+    .reduce((shown, secret) => shown.replaceAll(secret, '•••'), text)
+    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .slice(0, ANSWER_LENGTH_MAXIMUM)
 }
 
 async function addressOf(server: SmtpServer, { allowPrivateHosts }: SendingRules): Promise<string> {
   if (server.isTrusted) return server.host
-  const found = await lookup(server.host, { all: true }).catch((error: unknown) => {
-    throw new MailRefused(`The server ${server.host} was not found`, false, error)
+  return addressOfHost(server.host, allowPrivateHosts).catch((error: unknown) => {
+    if (!(error instanceof OutsideFailure)) throw error
+    const { detail, cause } = error
+    throw new MailRefused(wordsOf('unreachable', server), { kind: 'unreachable', detail, cause })
   })
-  const [first] = found
-  if (!first) throw new MailRefused(`The server ${server.host} was not found`, false)
-  // All of them: a name may answer with a public address and a private one.
-  if (!allowPrivateHosts && !found.every(({ address }) => isPublicAddress(address))) {
-    throw new MailRefused(`The server ${server.host} is not in the public Internet`, false)
-  }
-  return first.address
 }

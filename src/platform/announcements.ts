@@ -14,7 +14,10 @@ export type Announcement =
   | { readonly kind: 'tenant'; readonly tenantId: string; readonly reconnect?: true }
   | { readonly kind: 'server'; readonly serverId: string }
   | { readonly kind: 'user-session'; readonly tenantId: string; readonly sessionId: string | null }
-  | { readonly kind: 'operator-session'; readonly sessionId: string }
+  /** null: any operator's. */
+  | { readonly kind: 'operator-session'; readonly sessionId: string | null }
+  /** A support session, or what a tenant lets support do, has ended or changed. */
+  | { readonly kind: 'support' }
   | { readonly kind: 'secret-key' }
 
 const CHANNEL = 'erp_changes'

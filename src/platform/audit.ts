@@ -1,4 +1,4 @@
-/** What operators and the platform itself do, written in the same transaction as the deed. */
+/** What operators and the platform itself do, written in the same transaction as the deed, which knows who acts. */
 import { platformSql, type PlatformTx } from '../tenancy/handles.ts'
 
 export interface AuditEvent {
@@ -12,10 +12,6 @@ export interface AuditEvent {
 export async function recordEvent(tx: PlatformTx, event: AuditEvent): Promise<void> {
   await tx.run(
     platformSql.insertInto('platform.audit_event').values({
-      actor_kind: tx.actor.kind,
-      actor_id: tx.actor.id,
-      request_id: tx.actor.requestId,
-      address: tx.actor.address,
       action: event.action,
       entity: event.entity,
       entity_id: event.entityId ?? null,

@@ -7,6 +7,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router'
+import { filterNames, type AuditFilter } from './shared/audit/filter.ts'
 import { erpSession, operatorSession } from './shared/session.ts'
 import { ErrorState, LoadingState } from './shared/states.tsx'
 import { NotFoundPage } from './shared/NotFoundPage.tsx'
@@ -20,6 +21,13 @@ const operatorSignIn = createRoute({
   path: '/operator/sign-in',
   validateSearch: signInSearch,
   component: lazyRouteComponent(() => import('./operator/OperatorSignIn.tsx'), 'OperatorSignIn'),
+})
+
+const operatorSetPassword = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/operator/set-password',
+  validateSearch: (search: Record<string, unknown>) => textOf(search, 'token'),
+  component: lazyRouteComponent(() => import('./operator/OperatorSetPassword.tsx'), 'OperatorSetPassword'),
 })
 
 const operator = createRoute({
@@ -111,11 +119,48 @@ const alerts = createRoute({
   component: lazyRouteComponent(() => import('./operator/alerts/AlertsPage.tsx'), 'AlertsPage'),
 })
 
+const platformMails = createRoute({
+  getParentRoute: () => operator,
+  path: '/mails',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/mails/MailsPage.tsx'), 'MailsPage'),
+})
+
 const operations = createRoute({
   getParentRoute: () => operator,
   path: '/operations',
   validateSearch: listSearch,
   component: lazyRouteComponent(() => import('./operator/operations/OperationsPage.tsx'), 'OperationsPage'),
+})
+
+const operatorAuditLog = createRoute({
+  getParentRoute: () => operator,
+  path: '/audit-log',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(
+    () => import('./operator/audit/OperatorAuditLogPage.tsx'),
+    'OperatorAuditLogPage',
+  ),
+})
+
+const operators = createRoute({
+  getParentRoute: () => operator,
+  path: '/operators',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/operators/OperatorsPage.tsx'), 'OperatorsPage'),
+})
+
+const operatorAccount = createRoute({
+  getParentRoute: () => operator,
+  path: '/account',
+  component: lazyRouteComponent(() => import('./shared/account/AccountPage.tsx'), 'OperatorAccountPage'),
+})
+
+const approvals = createRoute({
+  getParentRoute: () => operator,
+  path: '/approvals',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./operator/approvals/ApprovalsPage.tsx'), 'ApprovalsPage'),
 })
 
 // ---- ERP -----------------------------------------------------------------------------------------------
@@ -128,6 +173,12 @@ const erpSignIn = createRoute({
     ...textOf(search, 'tenant'),
   }),
   component: lazyRouteComponent(() => import('./erp/ErpSignIn.tsx'), 'ErpSignIn'),
+})
+
+const singleSignOnReturn = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/sign-in/return',
+  component: lazyRouteComponent(() => import('./erp/single-sign-on/ReturnPage.tsx'), 'ReturnPage'),
 })
 
 const setPassword = createRoute({
@@ -222,9 +273,97 @@ const masters = createRoute({
   component: lazyRouteComponent(() => import('./erp/masters/MasterPage.tsx'), 'MasterPage'),
 })
 
+const auditLog = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/audit-log',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('./erp/audit/AuditLogPage.tsx'), 'AuditLogPage'),
+})
+
+const account = createRoute({
+  getParentRoute: () => erp,
+  path: '/account',
+  component: lazyRouteComponent(() => import('./shared/account/AccountPage.tsx'), 'ErpAccountPage'),
+})
+
+const apiKeys = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/api-keys',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./erp/api-keys/ApiKeysPage.tsx'), 'ApiKeysPage'),
+})
+
+const singleSignOn = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/single-sign-on',
+  component: lazyRouteComponent(
+    () => import('./erp/single-sign-on/SingleSignOnPage.tsx'),
+    'SingleSignOnPage',
+  ),
+})
+
+const supportEntry = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/support',
+  component: lazyRouteComponent(() => import('./erp/support/SupportEntryPage.tsx'), 'SupportEntryPage'),
+})
+
+const supportAccess = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/support-access',
+  component: lazyRouteComponent(() => import('./erp/support/SupportAccessPage.tsx'), 'SupportAccessPage'),
+})
+
+// ---- settings of a tenant
+
+const users = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/users',
+  validateSearch: (search: Record<string, unknown>) => ({
+    ...listSearch(search),
+    ...textOf(search, 'roleId'),
+    ...textOf(search, 'deleted'),
+  }),
+  component: lazyRouteComponent(() => import('./erp/users/UsersPage.tsx'), 'UsersPage'),
+})
+
+const user = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/users/$userId',
+  validateSearch: (search: Record<string, unknown>) => textOf(search, 'tab'),
+  component: lazyRouteComponent(() => import('./erp/users/UserPage.tsx'), 'UserPage'),
+})
+
+const roles = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/roles',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./erp/roles/RolesPage.tsx'), 'RolesPage'),
+})
+
+const role = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/roles/$roleId',
+  component: lazyRouteComponent(() => import('./erp/roles/RolePage.tsx'), 'RolePage'),
+})
+
+const companies = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/companies',
+  component: lazyRouteComponent(() => import('./erp/companies/CompaniesPage.tsx'), 'CompaniesPage'),
+})
+
+const tenantMails = createRoute({
+  getParentRoute: () => erp,
+  path: '/settings/mails',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(() => import('./erp/mails/MailsPage.tsx'), 'MailsPage'),
+})
+
 export const router = createRouter({
   routeTree: rootRoute.addChildren([
     operatorSignIn,
+    operatorSetPassword,
     operator.addChildren([
       operatorHome,
       tenants,
@@ -237,9 +376,16 @@ export const router = createRouter({
       fleetMigration,
       backups,
       alerts,
+      platformMails,
       operations,
+      operatorAuditLog,
+      operators,
+      operatorAccount,
+      approvals,
     ]),
+    supportEntry,
     erpSignIn,
+    singleSignOnReturn,
     setPassword,
     erp.addChildren([
       home,
@@ -252,6 +398,17 @@ export const router = createRouter({
       generalLedger,
       fiscalYears,
       masters,
+      auditLog,
+      account,
+      apiKeys,
+      singleSignOn,
+      supportAccess,
+      users,
+      user,
+      roles,
+      role,
+      companies,
+      tenantMails,
     ]),
   ]),
   defaultPreload: 'intent',
@@ -280,6 +437,10 @@ function listSearch(search: Record<string, unknown>) {
     ...textOf(search, 'search'),
     ...textOf(search, 'status'),
   } as { page?: number; search?: string; status?: string }
+}
+
+function auditSearch(search: Record<string, unknown>): AuditFilter {
+  return Object.assign({}, ...filterNames.map((name) => textOf(search, name)))
 }
 
 function rangeSearch(search: Record<string, unknown>) {

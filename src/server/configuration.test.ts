@@ -42,6 +42,7 @@ describe('in development', () => {
       sessionsPerUserMaximum: 3,
       corsOrigins: [],
       operatorPassword: undefined,
+      needsDualApproval: false,
     })
   })
 
@@ -52,6 +53,18 @@ describe('in development', () => {
     const file = join(directory, 'secret-key')
     expect(readFileSync(file, 'utf8')).toBe(first)
     expect(statSync(file).mode & 0o077).toBe(0)
+  })
+})
+
+describe('operators', () => {
+  test.each([
+    [safe, true],
+    [{ OPERATOR_SECOND_FACTOR_REQUIRED: 'false' }, false],
+    [{}, false],
+    [{ OPERATOR_SECOND_FACTOR_REQUIRED: 'true' }, true],
+  ])('need a second factor in production, elsewhere where it is said', (environment, isNeeded) => {
+    const { operatorsNeedSecondFactor } = readConfiguration({ DATA_DIR: directory, ...environment })
+    expect(operatorsNeedSecondFactor).toBe(isNeeded)
   })
 })
 
@@ -74,6 +87,8 @@ describe('in production', () => {
     ['DB_SSL_MODE', { DB_SSL_MODE: undefined }],
     ['DB_SSL_MODE', { DB_SSL_MODE: 'disable' }],
     ['CORS_ORIGINS', { CORS_ORIGINS: '*' }],
+    ['OPERATOR_SECOND_FACTOR_REQUIRED', { OPERATOR_SECOND_FACTOR_REQUIRED: 'false' }],
+    ['RATE_LIMIT_ENABLED', { RATE_LIMIT_ENABLED: 'false' }],
     ['BACKUP_URL', { BACKUP_URL: 's3://bucket/path' }],
     ['BACKUP_URL', { BACKUP_URL: 's3://user:pass@bucket/path', ...KEYS }],
     ['BACKUP_URL', { BACKUP_URL: 's3://bucket?endpoint=http%3A%2F%2Fs3.example.com', ...KEYS }],
@@ -91,6 +106,15 @@ describe('in production', () => {
       'DB_SSL_MODE',
       'SECRET_KEY',
     ])
+    const open = { RATE_LIMIT_ENABLED: 'false', OPERATOR_SECOND_FACTOR_REQUIRED: 'false' }
+    expect(problemsOf({ ENVIRONMENT: 'production', ...open })).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^DATABASE_URL: /),
+        expect.stringMatching(/^OPERATOR_SECOND_FACTOR_REQUIRED: .*password alone would open every tenant$/),
+        expect.stringMatching(/^RATE_LIMIT_ENABLED: .*guessed without end$/),
+      ]),
+    )
+    expect(names(open)).toEqual([]) // control: elsewhere nobody minds
   })
 })
 
@@ -124,6 +148,7 @@ test('every wrong value is told at once, in a message that lists them', () => {
     BACKUP_BEFORE_MIGRATION: 'perhaps',
     BACKUPS_PROVEN_WITHIN_DAYS: '-1',
     RATE_LIMIT_ENABLED: 'yes',
+    DUAL_APPROVAL: 'both',
     RATE_LIMIT_PER_MINUTE: '0',
   }
   const found = names(wrong)
@@ -155,7 +180,8 @@ test('control: the right values of all of those are accepted', () => {
       ...KEYS,
       BACKUP_TIME: '23:30',
       BACKUP_SPREAD_MINUTES: '0',
-      RATE_LIMIT_ENABLED: 'false',
+      RATE_LIMIT_ENABLED: 'true',
+      DUAL_APPROVAL: 'true',
     }),
   ).toEqual([])
 })

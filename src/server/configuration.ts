@@ -38,6 +38,8 @@ export interface Configuration {
   readonly publicUrl: string | undefined
   readonly jwtAlgorithm: (typeof jwtAlgorithms)[number]
   readonly accessTokenSeconds: number
+  /** Of tokens that API keys are exchanged for. */
+  readonly clientTokenSeconds: number
   readonly refreshTokenSeconds: number
   readonly rememberedRefreshTokenSeconds: number
   readonly sessionsPerUserMaximum: number
@@ -46,7 +48,11 @@ export interface Configuration {
   readonly logLevel: (typeof logLevels)[number]
   readonly corsOrigins: readonly string[]
   readonly operatorEmail: string
+  /** Destructive requests of an operator wait until a second one approves. */
+  readonly needsDualApproval: boolean
   readonly operatorPassword: string | undefined
+  /** Operators do nothing before they have set up two-step sign-in. */
+  readonly operatorsNeedSecondFactor: boolean
   readonly readyDatabasesTarget: number
   readonly connectionsMaximum: number
   /** After so many days ended sessions and answers kept for Idempotency-Keys are forgotten. */
@@ -87,6 +93,9 @@ export interface Configuration {
   readonly mailFrom: string
   /** Whether users' own mail servers may be on this machine or in a private network. */
   readonly allowsPrivateMailHosts: boolean
+  /** Whether a tenant's identity provider may be on this machine or in a private network. */
+  readonly allowsPrivateIdentityProviders: boolean
+  readonly identityProviderTimeoutMs: number
   readonly mailFirstPauseMs: number
   readonly mailAttemptsMaximum: number
   /** Side databases, and databases that a restore replaced. */
@@ -148,6 +157,7 @@ export function readConfiguration(environment: Environment): Configuration {
     publicUrl,
     jwtAlgorithm: reader.choice('JWT_ALGORITHM', jwtAlgorithms, 'HS256'),
     accessTokenSeconds: reader.integer('ACCESS_TOKEN_SECONDS', DAY_SECONDS, 60, 7 * DAY_SECONDS),
+    clientTokenSeconds: reader.integer('CLIENT_TOKEN_SECONDS', 3_600, 60, DAY_SECONDS),
     refreshTokenSeconds: reader.integer('REFRESH_TOKEN_SECONDS', 7 * DAY_SECONDS, 60, 90 * DAY_SECONDS),
     rememberedRefreshTokenSeconds: reader.integer(
       'REMEMBERED_REFRESH_TOKEN_SECONDS',
@@ -159,8 +169,15 @@ export function readConfiguration(environment: Environment): Configuration {
     passwordAgeDaysMaximum: reader.integer('PASSWORD_AGE_DAYS_MAXIMUM', 90, 0, 3_650),
     logLevel: reader.choice('LOG_LEVEL', logLevels, mode === 'test' ? 'silent' : 'info'),
     corsOrigins: reader.origins('CORS_ORIGINS'),
+    needsDualApproval: reader.choice('DUAL_APPROVAL', ['true', 'false'], 'false') === 'true',
     operatorEmail: reader.text('OPERATOR_EMAIL') ?? 'operator@example.com',
     operatorPassword: reader.text('OPERATOR_PASSWORD'),
+    operatorsNeedSecondFactor:
+      reader.choice(
+        'OPERATOR_SECOND_FACTOR_REQUIRED',
+        ['true', 'false'],
+        mode === 'production' ? 'true' : 'false',
+      ) === 'true',
     readyDatabasesTarget: reader.integer('READY_DATABASES', 3, 0, 100),
     purgeAfterDays: reader.integer('PURGE_AFTER_DAYS', 30, 1, 3_650),
     connectionsMaximum: reader.integer('CONNECTIONS_MAXIMUM', 60, 4, 10_000),
@@ -197,6 +214,13 @@ export function readConfiguration(environment: Environment): Configuration {
     allowsPrivateMailHosts:
       reader.choice('MAIL_PRIVATE_HOSTS', ['true', 'false'], mode === 'production' ? 'false' : 'true') ===
       'true',
+    allowsPrivateIdentityProviders:
+      reader.choice(
+        'IDENTITY_PROVIDER_PRIVATE_HOSTS',
+        ['true', 'false'],
+        mode === 'production' ? 'false' : 'true',
+      ) === 'true',
+    identityProviderTimeoutMs: reader.integer('IDENTITY_PROVIDER_TIMEOUT_MS', 8_000, 100, 30_000),
     mailFirstPauseMs: reader.integer('MAIL_FIRST_PAUSE_MS', 30_000, 10, 3_600_000),
     mailAttemptsMaximum: reader.integer('MAIL_ATTEMPTS_MAXIMUM', 12, 1, 100),
     restoreKeptDays: reader.integer('RESTORE_KEPT_DAYS', 7, 1, 365),
@@ -300,6 +324,14 @@ function checkProduction(configuration: Configuration, reader: Reader): void {
     refuse('DB_SSL_MODE: production needs `require` or `verify-full`')
   }
   if (configuration.corsOrigins.includes('*')) refuse('CORS_ORIGINS: `*` is refused in production')
+  if (!configuration.operatorsNeedSecondFactor) {
+    refuse(
+      "OPERATOR_SECOND_FACTOR_REQUIRED: `false` is refused in production: an operator's password alone would open every tenant",
+    )
+  }
+  if (!configuration.limitsRates) {
+    refuse('RATE_LIMIT_ENABLED: `false` is refused in production: passwords could be guessed without end')
+  }
 }
 
 /** An address in numbers has no subdomains. */

@@ -1,19 +1,57 @@
 /** What every answer has in common, and the addresses that are no operation. */
-import { readFileSync } from 'node:fs'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import cors from '@fastify/cors'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createJournalEntry, listJournalEntries } from '../erp/ledger/contract.ts'
+import type { Operation } from '../http/contract.ts'
+import { failureSchema } from '../http/failures.ts'
+import { schemaOf } from '../http/openapi.ts'
+import { BASE_PATHS } from '../http/server.ts'
+import { compileValidator } from '../http/validation.ts'
 import { listTenants } from '../platform/tenants/contract.ts'
-import { rawRequest } from '../testing/process.ts'
+import { rawRequest, type RawAnswer } from '../testing/process.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../testing/product.ts'
 import { openApiDocument } from './openapi.ts'
-import { VERSION } from './product.ts'
+import { PORTAL_FOLDER, VERSION } from './product.ts'
 
 let product: TestProduct
 let tenant: TestTenant
 
+/** Every route of the product, as Fastify knows it; HEAD is made beside each GET. */
+const mounted: string[] = []
+const UNDESCRIBED = [
+  'GET /api/v1/docs',
+  'GET /api/v1/docs/json',
+  'GET /api/v1/docs/static/*',
+  'GET /api/v1/docs/static/index.html',
+  'GET /api/v1/docs/static/swagger-initializer.js',
+  'GET /api/v1/docs/yaml',
+  'GET /api/v1/openapi.json',
+  'GET /health',
+  'GET /health/live',
+  'GET /health/ready',
+  'GET /metrics',
+  'OPTIONS *',
+]
+const isOfApi = (route: string): boolean =>
+  route.includes(' /api/') && !route.startsWith('PATCH ') && !UNDESCRIBED.includes(route)
+
+function listen(message: unknown): void {
+  const { fastify } = message as { fastify: FastifyInstance }
+  fastify.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat())
+      if (one !== 'HEAD') mounted.push(`${one} ${url.replaceAll(/:(\w+)/g, '{$1}')}`)
+  })
+}
+
 beforeAll(async () => {
+  subscribe('fastify.initialization', listen)
   product = await startTestProduct({ corsOrigins: ['https://app.example.com'] })
+  unsubscribe('fastify.initialization', listen)
   tenant = await product.createTenant()
 })
 afterAll(() => product.stop())
@@ -106,6 +144,52 @@ describe('origins', () => {
       'access-control-request-method': 'GET',
     })
     expect(preflight.headers['access-control-allow-origin']).toBeUndefined()
+  })
+
+  const HEARD = 'authorization,content-type,idempotency-key,if-match,x-company-id,x-request-id,x-tenant-id'
+  const ask = (url: string, origin: string, method: string) =>
+    rawRequest(url, 'OPTIONS', '/api/v1/companies', {
+      origin,
+      'access-control-request-method': method,
+      'access-control-request-headers': HEARD,
+    })
+  const listed = (header: unknown): string[] => String(header ?? '').split(', ')
+  const methodsOf = (answer: RawAnswer): string[] => listed(answer.headers['access-control-allow-methods'])
+
+  test.each(['PUT', 'PATCH', 'DELETE', 'POST', 'GET'])('one of the list may %s', async (method) => {
+    const answer = await ask(product.url, 'https://app.example.com', method)
+    expect([answer.status, answer.text]).toEqual([204, ''])
+    expect(answer.headers['access-control-allow-origin']).toBe('https://app.example.com')
+    expect(methodsOf(answer)).toContain(method)
+    expect(answer.headers['access-control-allow-headers']).toBe(HEARD)
+    // A foreign one is told nothing at all.
+    const foreign = await ask(product.url, 'https://evil.example.com', method)
+    expect(Object.keys(foreign.headers).filter((name) => name.startsWith('access-control-'))).toEqual([])
+  })
+
+  test('control: a server that names no methods, as ours did, allows no update', async () => {
+    const silent = Fastify()
+    await silent.register(cors, { origin: ['https://app.example.com'] })
+    const url = await silent.listen({ host: '127.0.0.1', port: 0 })
+    const answer = await ask(url, 'https://app.example.com', 'PUT')
+    expect(methodsOf(answer).filter((method) => ['PUT', 'PATCH', 'DELETE'].includes(method))).toEqual([])
+    await silent.close()
+  })
+
+  test('one of the list may read every header that our answers say something by', async () => {
+    const { headers } = await get('/api/v1/companies', { origin: 'https://app.example.com' })
+    const exposed = listed(headers['access-control-expose-headers']).map((name) => name.toLowerCase())
+    expect(exposed.toSorted()).toEqual([
+      'content-disposition',
+      'etag',
+      'retry-after',
+      'x-api-version',
+      'x-ratelimit-limit',
+      'x-ratelimit-remaining',
+      'x-ratelimit-reset',
+      'x-ratelimit-reset-after',
+      'x-request-id',
+    ])
   })
 })
 
@@ -229,6 +313,40 @@ describe('metrics', () => {
   })
 })
 
+describe('the schemas of the contract, compiled when they are first used', () => {
+  /** A server that compiles all that it is told while it starts. */
+  const eager = async (operations: readonly Operation[]): Promise<void> => {
+    const app = Fastify()
+    app.setValidatorCompiler((definition) => {
+      const validate = compileValidator(definition as never)
+      void validate({})
+      return validate
+    })
+    app.addSchema(failureSchema)
+    for (const operation of operations) {
+      const { method, path, audience } = operation
+      const url = `${BASE_PATHS[audience]}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`
+      app.route({ method, url, schema: schemaOf(operation), handler: () => null })
+    }
+    await app.ready()
+  }
+  const broken = Type.Unsafe({ type: 'nonsense' })
+
+  test('are right, every one', async () => {
+    const operations = product.routes.map(({ operation }) => operation)
+    await expect(eager(operations)).resolves.toBeUndefined()
+  })
+
+  test.each([
+    ['query', { query: broken }],
+    ['body', { body: broken }],
+    ['answer', { data: broken }],
+  ])('control: a broken one of a %s is found', async (_part, part) => {
+    const wrong = { ...createJournalEntry, ...part } as unknown as Operation
+    await expect(eager([wrong])).rejects.toThrow(/schema/i)
+  })
+})
+
 describe('the description', () => {
   type Document = {
     openapi: string
@@ -246,11 +364,32 @@ describe('the description', () => {
   test('has every route that is mounted, and no other', async () => {
     const document = (await openApiDocument(VERSION)) as Document
     expect(document.openapi).toBe('3.1.0')
-    const described = Object.values(document.paths).flatMap((methods) =>
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    expect(described.toSorted()).toEqual(mounted.filter(isOfApi).toSorted())
+    expect(described).toContain('POST /api/v1/auth/token')
+    const names = Object.values(document.paths).flatMap((methods) =>
       Object.values(methods).map(({ operationId }) => operationId),
     )
-    expect(described.toSorted()).toEqual(product.routes.map(({ operation }) => operation.name).toSorted())
-    expect(new Set(described).size).toBe(described.length)
+    expect(new Set(names).size).toBe(names.length)
+    expect(names).toEqual(expect.arrayContaining(product.routes.map(({ operation }) => operation.name)))
+    // What is no operation, by name; and each PATCH is its PUT.
+    const portal = (route: string): boolean =>
+      route === 'GET /*' || existsSync(join(PORTAL_FOLDER, route.slice('GET /'.length)))
+    expect(mounted.filter((route) => !isOfApi(route) && !portal(route)).toSorted()).toEqual(
+      [...UNDESCRIBED, ...mounted.filter((route) => route.startsWith('PATCH '))].toSorted(),
+    )
+    expect(mounted.filter((route) => route.startsWith('PATCH ')).filter((route) => !described.includes(route.replace('PATCH', 'PUT')))).toEqual([]) // prettier-ignore
+  })
+
+  test('control: the list it was compared with before does not know the token endpoints', () => {
+    const known = product.routes.map(
+      ({ operation: { audience, path } }) => `POST ${BASE_PATHS[audience]}${path}`,
+    )
+    const forgotten = mounted.filter((route) => isOfApi(route) && route.endsWith('/auth/token'))
+    expect(forgotten).toEqual(['POST /api/v1/auth/token', 'POST /api/v1/platform/auth/token'])
+    expect(known.filter((route) => forgotten.includes(route))).toEqual([])
   })
 
   test('has a page to read it on', async () => {
@@ -294,7 +433,7 @@ describe('the description', () => {
       [{ grant_type: 'password', username: email, password: 'Str0ng-pass!' }, 'invalid_grant'],
       [{ grant_type: 'password', username: 'a\0b', password: 'x' }, 'invalid_request'],
       [{ grant_type: 'password' }, 'invalid_request'],
-      [{ grant_type: 'client_credentials' }, 'unsupported_grant_type'],
+      [{ grant_type: 'authorization_code' }, 'unsupported_grant_type'],
     ] as [Record<string, string>, string][]) {
       const answer = await post('/api/v1/auth/token', values)
       expect([answer.status, JSON.parse(answer.text).error]).toEqual([400, error])

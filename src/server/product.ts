@@ -4,14 +4,22 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
-import { Problem, problems } from '../kernel/problem.ts'
+import { senderOf } from '../erp/identity/email/sender.ts'
 import type { IdentityPorts } from '../erp/identity/ports.ts'
+import { purgeAttempts } from '../erp/identity/single-sign-on/signing-in.ts'
+import { IdentityProviders } from '../erp/identity/single-sign-on/provider.ts'
 import { UserSessions } from '../erp/identity/sessions.ts'
+import { Refusals } from '../audit/refusals.ts'
+import { userAccounts } from '../erp/identity/accounts.ts'
+import { Passwords } from '../accounts/passwords.ts'
+import { SecondFactors } from '../accounts/second-factors.ts'
 import { Outbox } from '../mail/outbox.ts'
 import { serverOfUrl } from '../mail/transport.ts'
+import { isApiKey } from '../http/api-keys.ts'
 import { Metrics } from '../http/metrics.ts'
 import { purgeAnswers } from '../http/idempotency.ts'
 import { Counters } from '../http/counters.ts'
@@ -22,6 +30,7 @@ import { Tokens } from '../http/tokens.ts'
 import { Workflows } from '../jobs/workflows.ts'
 import { announce, Announcements, type Announcement } from '../platform/announcements.ts'
 import { checkTenant } from '../erp/checks/tenant.ts'
+import { AuditChains } from '../platform/audit/chains.ts'
 import { MailRelay, type MailSettings } from '../platform/mails/relay.ts'
 import { FleetMigrations, type FleetPorts } from '../platform/fleet/fleet.ts'
 import { Backups } from '../platform/backups/backups.ts'
@@ -31,6 +40,9 @@ import type { FleetServices } from '../platform/fleet/operations.ts'
 import { countBehind } from '../platform/fleet/plan.ts'
 import { Rehearsals } from '../platform/fleet/rehearsal.ts'
 import { SchemaReports } from '../platform/fleet/schema-report.ts'
+import { operatorAccounts, type OperatorPorts } from '../platform/operators/accounts.ts'
+import { Approvals } from '../platform/approvals/approvals.ts'
+import { SupportSessions } from '../platform/support/sessions.ts'
 import { ensureFirstOperator, OperatorSessions } from '../platform/operators/sessions.ts'
 import { Moving } from '../platform/moves/moving.ts'
 import { SecretRotation } from '../platform/secrets/rotation.ts'
@@ -50,7 +62,7 @@ import { checkDatabaseServer } from '../tenancy/database-settings.ts'
 import { migrate, newestVersion } from '../tenancy/migrations.ts'
 import { ConnectionPools, type DatabaseAddress } from '../tenancy/pools.ts'
 import { Secrets } from '../tenancy/secrets.ts'
-import { tenantAddress } from './addresses.ts'
+import { publicAddress, tenantAddress } from './addresses.ts'
 import type { Configuration } from './configuration.ts'
 import { assembleRecovery, type Recovery } from './recovery.ts'
 import { allRoutes, tenantPermissions } from './routes.ts'
@@ -62,6 +74,8 @@ export const SYSTEM: Actor = { kind: 'system', id: null, requestId: 'system', ad
 /** Key of the advisory lock under which the platform's databases are made. */
 const PLATFORM_LOCK = 7_241_860_004
 const TEND_EVERY_MS = 60_000
+/** What is looked after when the process stops may be finished; then it stops all the same. */
+const TEND_STOP_MS = 10_000
 const OPEN_DOORS_NAMED = 10
 const CLOSE_IDLE_EVERY_MS = 50
 
@@ -71,7 +85,7 @@ export interface ProductOptions {
   readonly atStep?: ProvisioningPorts['atStep']
   readonly compensationAttempts?: number
   readonly tendEveryMs?: number
-  /** Tests only: does what it is asked for, and nothing that has fallen due or that others left behind. */
+  /** Does what it is asked for, and nothing that has fallen due or that others left behind: short commands, tests. */
   readonly onlyAsked?: boolean
   /** Tests do not wait for minutes. */
   readonly visits?: VisitSettings
@@ -103,9 +117,15 @@ export interface Product {
   readonly moving: Moving
   readonly workflows: Workflows
   readonly tokens: Tokens
+  readonly operators: OperatorPorts
   readonly routes: readonly Route[]
   readonly fleet: FleetServices
   readonly mails: Mails
+  readonly auditChains: AuditChains
+  readonly refusals: Refusals
+  readonly support: SupportSessions
+  /** undefined: nothing waits for a second operator. */
+  readonly approvals: Approvals | undefined
   readonly recovery: Recovery
   /** Makes the first operator if there is none; a generated password comes back this one time, to be shown. */
   ensureFirstOperator(): Promise<string | undefined>
@@ -258,7 +278,20 @@ async function assemble(parts: Parts): Promise<Product> {
     tenant: new Outbox<TenantTx>('core.mail', secrets),
     platform: new Outbox<PlatformTx>('platform.mail', secrets),
   }
-  const relay = new MailRelay({ gate, settings: mailSettings(parts), outboxes: mails, log })
+  const mailing = mailSettings(parts)
+  const relay = new MailRelay({
+    gate,
+    settings: mailing,
+    outboxes: mails,
+    senderOf: (tenant, userId) =>
+      gate.readTenant(tenant, null, SYSTEM, (tx) =>
+        senderOf({ secrets, platformSender: mailing.platform }, tx, userId),
+      ),
+    log,
+  })
+  const refusals = new Refusals(gate, log)
+  stops.push(() => refusals.write(true))
+  const auditChains = new AuditChains({ gate, secrets, log })
   const rateLimits = createRateLimits(parts, gate, metrics)
   let listeningPort = configuration.port
   const addressOfTenant = (subdomain: string): string =>
@@ -299,14 +332,51 @@ async function assemble(parts: Parts): Promise<Product> {
   })
 
   const users = new UserSessions(tokens, configuration, tenantPermissions)
-  const operators = new OperatorSessions(tokens, configuration)
-  await startAnnouncements(parts, { directory, servers, users, operators, gate })
-  const identity: IdentityPorts = {
-    sessions: users,
+  const operatorSessions = new OperatorSessions(tokens, configuration)
+  const support = new SupportSessions({
+    gate,
+    directory,
+    tokens,
     mails: mails.tenant,
     declared: tenantPermissions,
+    addressOf: addressOfTenant,
+    log,
+    atStep: parts.options.atStep,
+  })
+  const approvals = new Approvals({
+    gate,
+    isRequired: configuration.needsDualApproval,
+    routes: () => routes,
+    log,
+    atStep: parts.options.atStep,
+  })
+  await startAnnouncements(parts, { directory, servers, users, operators: operatorSessions, support, gate })
+  const operators = operatorPorts({ gate, sessions: operatorSessions, support, secrets, mails }, () =>
+    publicAddress(configuration, listeningPort),
+  )
+  const addressOf = async (tenantId: string): Promise<string> =>
+    addressOfTenant(await directory.subdomainOfTenant(tenantId))
+  const accounts = userAccounts({ secrets, mails: mails.tenant, sessions: users, addressOf })
+  const identity: IdentityPorts = {
+    sessions: users,
+    passwords: new Passwords(accounts),
+    secondFactors: new SecondFactors(accounts),
+    mails: mails.tenant,
+    sending: { platformSender: mailing.platform, rules: mailing.rules, domain: mailing.domain },
+    support: {
+      end: (sessionId, reason, { tenant, actor }) => support.end(sessionId, tenant.tenantId, reason, actor),
+      tellConsent: () => support.tellConsent(),
+      redeem: (code, context) => support.redeem(code, context),
+    },
+    declared: tenantPermissions,
     secrets,
-    addressOf: async (tenantId) => addressOfTenant(await directory.subdomainOfTenant(tenantId)),
+    identityProviders: new IdentityProviders({
+      allowsPrivateHosts: configuration.allowsPrivateIdentityProviders,
+      allowsPlainLoopback: !isProduction,
+      timeoutMs: configuration.identityProviderTimeoutMs,
+    }),
+    addressOf,
+    addressesOf: async (tenantId) => [await addressOf(tenantId), publicAddress(configuration, listeningPort)],
     announceSessionEnd: (tenantId: string, sessionId?: string) =>
       gate.writePlatform(SYSTEM, (tx) =>
         announce(tx, { kind: 'user-session', tenantId, sessionId: sessionId ?? null }),
@@ -318,17 +388,20 @@ async function assemble(parts: Parts): Promise<Product> {
     purgeAfterDays: configuration.purgeAfterDays,
     purgeTenant: async (tx, before) =>
       (await purgeAnswers(tx, 'core', before, PURGE_BATCH)) +
-      (await users.purge(tx, before, PURGE_BATCH)) +
+      (await users.table.purge(tx, before, PURGE_BATCH)) +
+      (await identity.passwords.purgeLinks(tx, before, PURGE_BATCH)) +
+      (await purgeAttempts(tx, before, PURGE_BATCH)) +
       (await mails.tenant.purge(tx, before, PURGE_BATCH)),
     purgePlatform: async (tx, before) =>
       (await purgeAnswers(tx, 'platform', before, PURGE_BATCH)) +
-      (await operators.purge(tx, before, PURGE_BATCH)) +
+      (await operatorSessions.table.purge(tx, before, PURGE_BATCH)) +
+      (await operators.passwords.purgeLinks(tx, before, PURGE_BATCH)) +
       (await mails.platform.purge(tx, before, PURGE_BATCH)) +
       (await purgeRateCounts(tx, PURGE_BATCH)),
     log,
   })
   const endSessions = (tenantId: string, reason: string): Promise<void> =>
-    endTenantSessions({ gate, directory, users }, tenantId, reason)
+    endTenantSessions({ gate, directory, users, support }, tenantId, reason)
   const recovery = assembleRecovery({
     configuration,
     gate,
@@ -345,8 +418,6 @@ async function assemble(parts: Parts): Promise<Product> {
   })
   const routes = allRoutes({
     operators,
-    announceOperatorSessionEnd: (sessionId) =>
-      gate.writePlatform(SYSTEM, (tx) => announce(tx, { kind: 'operator-session', sessionId })),
     tenants: {
       provisioning,
       backups,
@@ -361,10 +432,24 @@ async function assemble(parts: Parts): Promise<Product> {
     workflows,
     backups,
     identity,
-    mails: { outbox: mails.platform, showsContent: !isProduction },
+    mails: {
+      outbox: mails.platform,
+      showsContent: ({ tenantId }) =>
+        !isProduction && (tenantId !== null || !configuration.needsDualApproval),
+      resendOfTenant: async (tenantId, mailId, actor) => {
+        const tenant = await directory.byId(tenantId)
+        return tenant
+          ? gate.writeTenant(tenant.location, null, actor, (tx) =>
+              mails.tenant.requeue(tx, mailId, 'dead', new Date()),
+            )
+          : false
+      },
+    },
     restores: recovery.restores,
     exports: recovery.exports,
     closing: recovery.closing,
+    support,
+    approvals,
   })
 
   await databases.ensureTemplates()
@@ -384,6 +469,8 @@ async function assemble(parts: Parts): Promise<Product> {
       backups.tend(),
       moving.tend(),
       recovery.lookAfter(),
+      support.tend(),
+      approvals.tend(),
     ]).catch((error: unknown) => log('error', `Looking after the tenants failed: ${String(error)}`))
   }
   if (parts.options.onlyAsked !== true) {
@@ -391,18 +478,31 @@ async function assemble(parts: Parts): Promise<Product> {
     void backups
       .clearUnfinished()
       .catch((error: unknown) => log('warn', `The storage of backups is away: ${String(error)}`))
-    void tend()
-    const tending = setInterval(() => void tend(), parts.options.tendEveryMs ?? TEND_EVERY_MS)
-    tending.unref()
-    stops.push(async () => clearInterval(tending))
+    const underWay = new Set<Promise<void>>()
+    const begin = (): void => {
+      const one = tend().finally(() => underWay.delete(one))
+      underWay.add(one)
+    }
+    begin()
+    const timer = setInterval(begin, parts.options.tendEveryMs ?? TEND_EVERY_MS)
+    timer.unref()
+    stops.push(async () => {
+      clearInterval(timer)
+      // It may be about to begin a workflow, which must not meet a process that has stopped carrying them out.
+      await Promise.race([Promise.all(underWay), sleep(TEND_STOP_MS, undefined, { ref: false })])
+    })
   }
-  visits.start([relay], () => relay.carryPlatform())
+  visits.start([relay, auditChains], () => relay.carryPlatform())
   relay.start()
+  auditChains.start()
   stops.push(async () => {
     await visits.stop()
     await relay.stop()
+    await auditChains.stop()
     housekeeping.stop()
   })
+  support.witness.start()
+  stops.push(() => support.witness.stop())
   health.start()
   stops.push(() => health.stop())
 
@@ -415,11 +515,19 @@ async function assemble(parts: Parts): Promise<Product> {
     gate,
     metrics,
     rateLimits,
+    noteRefusal: (refusal) => refusals.note(refusal),
+    approvals: approvals.isRequired ? approvals : undefined,
     findTenant: (reference) => noted(directory.find(reference)),
     isTenantHost: (host) => directory.subdomainOf(host) !== undefined,
-    tenantOfToken: async (token) => noted(directory.byId((await tokens.verify('tenant', token)).tenantId)),
-    authenticateUser: (token, tenant) => users.authenticate(gate, token, tenant, SYSTEM),
-    authenticateOperator: (token) => operators.authenticate(gate, token, SYSTEM),
+    tenantOfToken: async (token) => {
+      if (isApiKey(token)) return undefined // only the tenant's own database knows it
+      return noted(
+        directory.byId((await tokens.verify(['tenant', 'integration', 'support'], token)).tenantId),
+      )
+    },
+    authenticateUser: (token, tenant, caller) =>
+      users.authenticate(token, { gate, tenant, caller, actor: SYSTEM, bySupport: support.authenticate }),
+    authenticateOperator: (token) => operatorSessions.authenticate(gate, token, SYSTEM),
     notReady: () => notReady(gate),
   }
   const listen = async (): Promise<number> => {
@@ -430,7 +538,13 @@ async function assemble(parts: Parts): Promise<Product> {
       version: VERSION,
       trustedProxies: configuration.trustedProxies,
     })
-    await mountTokenEndpoints(app, { gate, ports, identity, operators })
+    await mountTokenEndpoints(app, {
+      gate,
+      ports,
+      identity,
+      operators,
+      clientTokenSeconds: configuration.clientTokenSeconds,
+    })
     await mountPortal(app, configuration.baseDomain)
     await app.listen({ host: configuration.host, port: configuration.port })
     stops.push(() => closeServer(app))
@@ -442,7 +556,13 @@ async function assemble(parts: Parts): Promise<Product> {
     configuration,
     gate,
     secrets,
-    secretRotation: new SecretRotation({ gate, secrets, server, servers }),
+    secretRotation: new SecretRotation({
+      gate,
+      secrets,
+      server,
+      servers,
+      locate: async (tenantId) => (await directory.byId(tenantId))?.location,
+    }),
     server,
     servers,
     directory,
@@ -453,14 +573,47 @@ async function assemble(parts: Parts): Promise<Product> {
     moving,
     workflows,
     tokens,
+    operators,
     routes,
     recovery,
     fleet,
     mails,
+    auditChains,
+    refusals,
+    support,
+    approvals: ports.approvals ? approvals : undefined,
     ensureFirstOperator: () =>
       ensureFirstOperator(gate, SYSTEM, configuration.operatorEmail, configuration.operatorPassword),
     listen,
     stop: parts.stop,
+  }
+}
+
+function operatorPorts(
+  {
+    gate,
+    sessions,
+    support,
+    secrets,
+    mails,
+  }: Pick<Product, 'gate' | 'secrets' | 'mails'> & {
+    readonly sessions: OperatorSessions
+    readonly support: SupportSessions
+  },
+  address: () => string,
+): OperatorPorts {
+  const accounts = operatorAccounts({ secrets, mails: mails.platform, sessions, address })
+  return {
+    sessions,
+    passwords: new Passwords(accounts),
+    secondFactors: new SecondFactors(accounts),
+    mails: mails.platform,
+    announceSessionEnd: (sessionId) => {
+      support.forgetAll() // theirs ends with the sign-in it was begun in
+      return gate.writePlatform(SYSTEM, (tx) =>
+        announce(tx, { kind: 'operator-session', sessionId: sessionId ?? null }),
+      )
+    },
   }
 }
 
@@ -498,8 +651,6 @@ function createRateLimits({ configuration, log, stops }: Parts, gate: Gate, metr
       counters.isShared ? 1 : 0,
     )
   }
-  if (!configuration.limitsRates && configuration.environment === 'production')
-    log('warn', 'RATE_LIMIT_ENABLED is false: passwords can be guessed without end')
   return new RateLimits({
     isEnabled: configuration.limitsRates,
     anonymousPerMinute: configuration.anonymousRequestsPerMinute,
@@ -642,6 +793,7 @@ interface Listeners {
   readonly servers: DatabaseServers
   readonly users: UserSessions
   readonly operators: OperatorSessions
+  readonly support: SupportSessions
   readonly gate: Gate
 }
 
@@ -649,12 +801,13 @@ async function startAnnouncements(
   { platformAddress, server, secrets, log, stops }: Parts,
   listeners: Listeners,
 ): Promise<void> {
-  const { directory, servers, users, operators, gate } = listeners
+  const { directory, servers, users, operators, support, gate } = listeners
   const hear = (announcement: Announcement): void => {
     switch (announcement.kind) {
       case 'tenant':
         directory.forget(announcement.tenantId)
         users.forgetTenant(announcement.tenantId)
+        support.forgetAll()
         if (announcement.reconnect) void gate.renewTenant(announcement.tenantId)
         break
       case 'server':
@@ -665,7 +818,12 @@ async function startAnnouncements(
         else users.forgetSession(announcement.tenantId, announcement.sessionId)
         break
       case 'operator-session':
-        operators.forget(announcement.sessionId)
+        if (announcement.sessionId === null) operators.forgetAll()
+        else operators.forget(announcement.sessionId)
+        support.forgetAll() // theirs ends with the sign-in it was begun in
+        break
+      case 'support':
+        support.forgetAll()
         break
       case 'secret-key':
         followKey()
@@ -683,6 +841,7 @@ async function startAnnouncements(
     servers.forget()
     users.forgetAll()
     operators.forgetAll()
+    support.forgetAll()
   }
   const announcements = new Announcements(platformAddress, hear, forgetAll, secrets.keyIds)
   await announcements.start()
@@ -690,13 +849,14 @@ async function startAnnouncements(
 }
 
 async function endTenantSessions(
-  { gate, directory, users }: Pick<Listeners, 'gate' | 'directory' | 'users'>,
+  { gate, directory, users, support }: Pick<Listeners, 'gate' | 'directory' | 'users' | 'support'>,
   tenantId: string,
   reason: string,
 ): Promise<void> {
   // Our own notice would come too late for a request right behind our answer.
   directory.forget(tenantId)
   users.forgetTenant(tenantId)
+  await support.endAllIn(tenantId, reason)
   const tenant = await directory.byId(tenantId)
   if (!tenant) return
   await gate.writeTenant(tenant.location, null, SYSTEM, (tx) =>
@@ -722,29 +882,34 @@ async function notReady(gate: Gate): Promise<string[]> {
 async function mountPortal(app: FastifyInstance, baseDomain: string): Promise<void> {
   const page = join(PORTAL_FOLDER, 'index.html')
   if (!existsSync(page)) return
-  await app.register(fastifyStatic, {
-    root: PORTAL_FOLDER,
-    wildcard: false,
-    index: false,
-    globIgnore: ['**/index.html'],
-    cacheControl: false,
-    setHeaders: (reply, path) => {
-      const isNamedByContent = path.includes('/assets/')
-      void reply.header(
-        'cache-control',
-        isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache',
-      )
-    },
-  })
   // The page recognises tenants' addresses by the domain it is served under.
   const html = readFileSync(page, 'utf8').replace(
     /(<meta name="base-domain" content=")[^"]*/,
     `$1${baseDomain}`,
   )
-  app.get('/*', { schema: { hide: true } }, (request, reply) => {
-    if (request.url.startsWith('/api/') || /\.\w+$/.test(request.url.split('?')[0] ?? '')) {
-      throw new Problem(problems.notFound, { message: 'No such address' })
-    }
-    return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html)
+  await app.register(async (files) => {
+    // A page is made of many; what is none of them is counted where it turns out to be nowhere.
+    files.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isUncounted: true }
+    })
+    await files.register(fastifyStatic, {
+      root: PORTAL_FOLDER,
+      wildcard: false,
+      index: false,
+      globIgnore: ['**/index.html'],
+      cacheControl: false,
+      setHeaders: (reply, path) => {
+        const isNamedByContent = path.includes('/assets/')
+        void reply.header(
+          'cache-control',
+          isNamedByContent ? 'public, max-age=31536000, immutable' : 'no-cache',
+        )
+      },
+    })
+    files.get('/*', { schema: { hide: true } }, (request, reply) => {
+      const isOfApi = request.url.startsWith('/api/') || /\.\w+$/.test(request.url.split('?')[0] ?? '')
+      if (isOfApi) return reply.callNotFound()
+      return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html)
+    })
   })
 }

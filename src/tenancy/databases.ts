@@ -20,6 +20,8 @@ const CONNECT_TIMEOUT_MS = 10_000
 const LOCK_WAIT_MS = 600_000
 /** Locks are held over one connection while another works, by several workflows at once. */
 const ADMIN_CONNECTIONS = 8
+/** A pooler may give a session that has just become idle to the next one before it is ended. */
+const IDLE_MS = 1_000
 /** Key of the advisory lock under which server-wide objects are made: two starting processes take turns. */
 const SERVER_LOCK = 7_241_860_001
 
@@ -263,7 +265,10 @@ export class DatabaseServer {
     })
   }
 
-  /** Ends sessions that are older than their role's change: idle ones, or all. Resolves to how many are left. */
+  /**
+   * Ends sessions that are older than their role's change: those that have lain idle for a while, or all.
+   * Resolves to how many are left.
+   */
   async endSessionsBefore(
     changes: readonly { readonly role: string; readonly changedAt: string }[],
     includingBusy: boolean,
@@ -271,10 +276,10 @@ export class DatabaseServer {
     if (changes.length === 0) return 0
     return this.withAdmin(async (client) => {
       const { rows } = await client.query<{ ended: boolean }>(
-        `SELECT (state = 'idle' OR $3) AND pg_terminate_backend(pid) AS ended
+        `SELECT (state = 'idle' AND state_change < now() - $4 * interval '1 ms' OR $3) AND pg_terminate_backend(pid) AS ended
          FROM pg_stat_activity JOIN unnest($1::text[], $2::timestamptz[]) AS change (role, at) ON usename = role
          WHERE backend_start < at`,
-        [changes.map(({ role }) => role), changes.map(({ changedAt }) => changedAt), includingBusy],
+        [changes.map(({ role }) => role), changes.map(({ changedAt }) => changedAt), includingBusy, IDLE_MS],
       )
       return rows.filter(({ ended }) => !ended).length
     })

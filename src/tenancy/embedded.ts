@@ -49,6 +49,7 @@ const SETTINGS = [
   'max_wal_size=1GB',
   'jit=off',
   'log_min_duration_statement=1000',
+  'log_parameter_max_length=0', // what was slow is told, not what it was about
 ]
 
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {

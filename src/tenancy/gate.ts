@@ -296,6 +296,7 @@ function opening(mode: Mode, actor: Actor, scope: TenantScope | null): string {
     actor_id: actor.id,
     request_id: actor.requestId,
     address: actor.address,
+    user_agent: actor.userAgent ?? null,
   }
   const signed = Object.entries(settings).map(
     ([name, value]) => `set_config('erp.${name}', ${literal(value ?? '')}, true)`,

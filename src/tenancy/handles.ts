@@ -7,15 +7,19 @@ import type { Socket } from 'node:net'
 import type pg from 'pg'
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import type { Compilable, CompiledQuery } from 'kysely'
+import type { ActorKind } from '../kernel/actors.ts'
 import type { DB as PlatformSchema } from './schema/platform.ts'
 import type { DB as TenantSchema } from './schema/tenant.ts'
 
 /** Who acts, kept with every change they make. */
 export interface Actor {
-  readonly kind: 'user' | 'operator' | 'system'
+  readonly kind: ActorKind
   readonly id: string | null
+  /** Of an integration whose token was narrowed: it gives others no more than this. */
+  readonly scopes?: readonly string[]
   readonly requestId: string
   readonly address: string | null
+  readonly userAgent?: string | null
 }
 
 /** A statement prepared once per connection under its name: for the paths that run all day. */

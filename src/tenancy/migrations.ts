@@ -116,8 +116,12 @@ export function fingerprint(set: MigrationSet): string {
 /** The schema as one SQL script that psql runs on an empty database, for those who take their data elsewhere. */
 export function schemaScript(set: MigrationSet): string {
   const role = `DO $$ BEGIN CREATE ROLE ${RUNTIME_GROUP_ROLE} NOLOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;`
-  const parts = migrationsOf(set).map(({ name, up }) => `-- ${name}\n${up}\n`)
-  return ['BEGIN;', role, ...parts, 'COMMIT;', ''].join('\n')
+  const parts = migrationsOf(set).map(({ name, up, isOutsideTransaction }) => {
+    // Nobody is in an empty database whom an index would have to be made beside.
+    const script = isOutsideTransaction ? up.replaceAll(/\bCONCURRENTLY /g, '') : up
+    return `-- ${name}\n${script}\n`
+  })
+  return ['BEGIN;', 'SET LOCAL client_min_messages = warning;', role, ...parts, 'COMMIT;', ''].join('\n')
 }
 
 export interface LandedMigration {
@@ -183,6 +187,8 @@ export async function moveTo(
 ): Promise<MigrationOutcome> {
   return withConnection(address, limits, async (client) => {
     const steps: MigrationStep[] = []
+    // Whoever was changed meanwhile finds another's step done: as often as there are steps, that is no failure.
+    const attemptsMaximum = ATTEMPTS_MAXIMUM + migrationsOf(set).length
     let from: string | null | undefined
     for (let attempt = 1; ; attempt++) {
       const applied = await appliedNames(client)
@@ -197,7 +203,7 @@ export async function moveTo(
         return { from, version, applied: steps.map(({ name }) => name), steps }
       } catch (error) {
         const { code } = error as { code?: string }
-        if (code !== CHANGED_MEANWHILE || attempt === ATTEMPTS_MAXIMUM) throw error
+        if (code !== CHANGED_MEANWHILE || attempt === attemptsMaximum) throw error
         await client.query('ROLLBACK')
       }
     }

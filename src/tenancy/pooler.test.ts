@@ -3,9 +3,11 @@
  * too): a transaction's connection is shared with strangers before and after it, and what would hang on a
  * session breaks. Both are shown first with what we do not do.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { SYSTEM } from '../server/product.ts'
+import { startPgbouncer } from '../testing/pgbouncer.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../testing/product.ts'
 import { withClient } from './databases.ts'
 import { Gate, type TenantLocation } from './gate.ts'
@@ -114,6 +116,54 @@ describe('behind a pooler', () => {
         address.database,
       ]),
     )
+  })
+})
+
+describe('just after a change of password', () => {
+  /** PgBouncer opens a connection for somebody who came with the old one; then one comes with the new. */
+  async function answersToNewcomer(poolerUrl: string): Promise<string[]> {
+    const other = await product.createTenant()
+    const { renewed: _, ...own } = await (await product.directory.byId(other.id))!.location.address()
+    const old = { ...own, port: Number(new URL(poolerUrl).port) }
+    const before = await connect(old, 2_000)
+    await before.query('SELECT 1')
+    await product.server.changeRuntimePassword(old.user, 'a-new-one')
+    await withClient(product.server.admin, (client) =>
+      client.query('SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE usename = $1', [
+        old.user,
+      ]),
+    )
+    const failing = before.query('SELECT 1').catch(() => {})
+    await sleep(50)
+    const answers: string[] = []
+    for (let time = 0; time < 4; time++) {
+      const client = await connect({ ...old, password: 'a-new-one' }, 5_000)
+      answers.push(
+        await client.query('SELECT 1').then(
+          () => 'in',
+          (error: Error) => error.message,
+        ),
+      )
+      await client.end().catch(() => {})
+      await sleep(150)
+    }
+    await before.end().catch(() => {})
+    await failing
+    return answers
+  }
+
+  test('whoever comes with the new one is soon let in', async () => {
+    expect((await answersToNewcomer(inject('poolerUrl'))).slice(-2)).toEqual(['in', 'in'])
+  })
+
+  test('control: as PgBouncer is by default, everybody is turned away', async () => {
+    const slow = await startPgbouncer(inject('adminUrl'), { server_login_retry: '15' })
+    try {
+      const answers = await answersToNewcomer(slow.url)
+      expect(answers.at(-1)).toContain('server login has been failing')
+    } finally {
+      await slow.stop()
+    }
   })
 })
 

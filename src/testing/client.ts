@@ -59,6 +59,11 @@ export class Client {
     return new Client(this.url, { ...this.options, ...options })
   }
 
+  /** The same caller at another process. */
+  at(url: string): Client {
+    return new Client(url, this.options)
+  }
+
   call<O extends Operation>(
     operation: O,
     input: Partial<InputOf<O>> = {},

@@ -39,5 +39,5 @@ product = await startProduct(readConfiguration(process.env), {
   },
 })
 await product.ensureFirstOperator()
-process.stderr.write(`Listening on port ${await product.listen()}\n`)
 process.once('SIGINT', () => void product?.stop().then(() => process.exit(0)))
+process.stderr.write(`Listening on port ${await product.listen()}\n`)

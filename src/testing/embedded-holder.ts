@@ -4,9 +4,10 @@ import { startEmbeddedPostgres } from '../tenancy/embedded.ts'
 const [directory] = process.argv.slice(2)
 if (directory === undefined) throw new Error('Which directory?')
 const postgres = await startEmbeddedPostgres({ directory, settings: ['fsync=off'] })
-process.stdout.write(`Holding ${postgres.adminUrl}\n`)
 const awake = setInterval(() => {}, 60_000)
 process.once('SIGINT', () => {
   clearInterval(awake)
   void postgres.stop()
 })
+// Said last: whoever hears it may send the signal at once.
+process.stdout.write(`Holding ${postgres.adminUrl}\n`)

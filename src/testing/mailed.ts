@@ -1,4 +1,4 @@
-/** What was mailed to somebody of a tenant: still in its outbox, or kept for operators to read. */
+/** What was mailed to somebody of a tenant (still in its outbox, or kept for operators to read), or of the platform. */
 import { sql } from 'kysely'
 import { SYSTEM, type Product } from '../server/product.ts'
 import { platformSql, tenantSql } from '../tenancy/handles.ts'
@@ -20,21 +20,34 @@ interface Row {
   readonly sealed_content: string | null
 }
 
+const from = (
+  table: string,
+  email: string,
+) => sql<Row>`SELECT id, template, subject, sealed_content FROM ${sql.table(table)}
+  WHERE lower(recipient) = lower(${email}) AND sealed_content IS NOT NULL`
+
 /** The newest first. */
 export async function mailedTo(product: Product, tenantId: string, email: string): Promise<Mailed[]> {
   const entry = await product.directory.byId(tenantId)
-  const from = (
-    table: string,
-  ) => sql<Row>`SELECT id, template, subject, sealed_content FROM ${sql.table(table)}
-    WHERE lower(recipient) = lower(${email}) AND sealed_content IS NOT NULL`
   // In this order: the relay carries them from the one to the other.
   const waiting = await product.gate.readTenant(entry!.location, null, SYSTEM, (tx) =>
-    tx.rows(from('core.mail').compile(tenantSql)),
+    tx.rows(from('core.mail', email).compile(tenantSql)),
   )
-  const carried = await product.gate.readPlatform(SYSTEM, (tx) =>
-    tx.rows(from('platform.mail').compile(platformSql)),
-  )
-  const mails = new Map([...waiting, ...carried].map((mail) => [mail.id, mail]))
+  const carried = await platformRows(product, email)
+  return read(product, [...waiting, ...carried])
+}
+
+/** Likewise, of the platform's own mails. */
+export async function platformMailedTo(product: Product, email: string): Promise<Mailed[]> {
+  return read(product, await platformRows(product, email))
+}
+
+function platformRows(product: Product, email: string): Promise<Row[]> {
+  return product.gate.readPlatform(SYSTEM, (tx) => tx.rows(from('platform.mail', email).compile(platformSql)))
+}
+
+function read(product: Product, rows: readonly Row[]): Mailed[] {
+  const mails = new Map(rows.map((mail) => [mail.id, mail]))
   return [...mails.values()]
     .toSorted((a, b) => (a.id < b.id ? 1 : -1))
     .map(({ id, template, subject, sealed_content: sealed }) => {

@@ -189,6 +189,11 @@ export function rawRequest(
   })
 }
 
+/** What another process has to have heard of; without being told it would take it five seconds to find out. */
+export function heard<Result>(check: () => Promise<Result>): Promise<Result> {
+  return eventually(check, 4_000, 50)
+}
+
 /** Asks again until the check holds or the time is over; then tells the last failure. */
 export async function eventually<Result>(
   check: () => Promise<Result>,

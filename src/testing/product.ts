@@ -38,22 +38,33 @@ export interface TestProduct extends Product {
 
 /** Environment of a product on the run's PostgreSQL, also for processes of their own. */
 export function testEnvironment(overrides: Record<string, string> = {}): Record<string, string> {
-  const url = new URL(inject('adminUrl'))
   const suffix = randomBytes(4).toString('hex')
-  url.pathname = `/erp_platform_${suffix}`
+  return environmentOn(inject('adminUrl'), `erp_platform_${suffix}`, {
+    DATA_DIR: join(tmpdir(), `erp-test-data-${suffix}`),
+    DB_POOLER_URL: inject('poolerUrl'),
+    ...overrides,
+  })
+}
+
+/** Environment of a product whose platform is one database of any PostgreSQL. */
+export function environmentOn(
+  adminUrl: string,
+  platform: string,
+  settings: Record<string, string> & { readonly DATA_DIR: string },
+): Record<string, string> {
+  const url = new URL(adminUrl)
+  url.pathname = `/${platform}`
   return {
     ENVIRONMENT: 'test',
     DATABASE_URL: url.href,
     SECRET_KEY,
-    DATA_DIR: join(tmpdir(), `erp-test-data-${suffix}`),
     HOST: '127.0.0.1',
     PORT: '0',
     OPERATOR_EMAIL: OPERATOR.email,
     OPERATOR_PASSWORD: OPERATOR.password,
     READY_DATABASES: '0',
     RATE_LIMIT_ENABLED: 'false', // tests of limits turn them on
-    DB_POOLER_URL: inject('poolerUrl'),
-    ...overrides,
+    ...settings,
   }
 }
 

@@ -21,5 +21,5 @@ const product = await startProduct(readConfiguration(process.env), {
   },
 })
 await product.ensureFirstOperator()
-process.stderr.write(`Listening on port ${await product.listen()}\n`)
 process.once('SIGINT', () => void product.stop().then(() => process.exit(0)))
+process.stderr.write(`Listening on port ${await product.listen()}\n`)

@@ -2,7 +2,6 @@
  * A real S3 server (s3rver, from npm) on a free port, with or without TLS, that tests can cut off. What it
  * lacks of the interface we use, listing and aborting unfinished uploads, is added here over its own folder.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -10,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import S3rver from 's3rver'
+import { selfSigned } from './certificates.ts'
 
 export const BUCKET = 'backups'
 export const S3_ACCESS = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' } as const
@@ -96,21 +96,4 @@ function namesIn(folder: string): string[] {
   } catch {
     return []
   }
-}
-
-function selfSigned(directory: string): { key: string; cert: string } {
-  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
-  const request =
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
-  const made = spawnSync('openssl', [
-    ...request.split(' '),
-    '-keyout',
-    key,
-    '-out',
-    cert,
-    '-addext',
-    'subjectAltName=DNS:localhost',
-  ])
-  if (made.status !== 0) throw new Error(`openssl made no certificate: ${String(made.stderr)}`)
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
 }

@@ -17,7 +17,17 @@ interface Schema {
 }
 
 /** Text for patterns whose words our contracts use; tried in order. */
-const TEXTS = ['2026-01-31', 'USD', 'US', 'sample-text-of-some-length', 'Sample_text', 'SAMPLE', 'sample']
+const TEXTS = [
+  '2026-01-31',
+  '2026-01-31T10:00:00Z',
+  'USD',
+  'US',
+  'sample-text-of-some-length',
+  'Sample_text',
+  'SAMPLE',
+  'sample',
+  '123',
+] as const
 
 /** Optional ids are filled in too, other optional fields only where `isFull`. */
 export function sampleOf(schema: unknown, id: string, isFull = false): unknown {
@@ -67,6 +77,7 @@ function namesAnId({ format, anyOf, type, items, properties }: Schema): boolean 
 function sampleText({ format, pattern, minLength = 0 }: Schema, id: string): string {
   if (format === 'uuid') return id
   if (format === 'date') return '2026-01-31'
+  if (format === 'date-time') return '2099-01-31T00:00:00Z'
   if (format === 'email') return 'sample@users.example'
   const fits = (text: string): boolean =>
     text.length >= minLength && (pattern === undefined || new RegExp(pattern).test(text))

@@ -23,7 +23,11 @@ export async function addUser(
   product: Product & { anonymous: Client },
   tenant: Pick<TestTenant, 'id' | 'code' | 'companyId'>,
   role: string,
-  { fullName = `${role} Person`, cost = CHEAP }: { fullName?: string; cost?: number } = {},
+  {
+    fullName = `${role} Person`,
+    cost = CHEAP,
+    allCompanies = false,
+  }: { fullName?: string; cost?: number; allCompanies?: boolean } = {},
 ): Promise<TestUser> {
   const email = `${role.toLowerCase()}-${randomUUID().slice(0, 8)}@users.example`
   const passwordHash = await hash(ADMIN_PASSWORD, { cost })
@@ -32,8 +36,8 @@ export async function addUser(
   const id = randomUUID()
   await product.gate.writeTenant(entry.location, null, SYSTEM, async (tx) => {
     await tx.run(
-      sql`INSERT INTO core.app_user (id, full_name, email, password_hash, password_changed_at, role_id)
-        SELECT ${id}, ${fullName}, ${email}, ${passwordHash}, now(), id FROM core.role WHERE name = ${role}`.compile(
+      sql`INSERT INTO core.app_user (id, full_name, email, password_hash, password_changed_at, role_id, all_companies)
+        SELECT ${id}, ${fullName}, ${email}, ${passwordHash}, now(), id, ${allCompanies}::boolean FROM core.role WHERE name = ${role}`.compile(
         tenantSql,
       ),
     )

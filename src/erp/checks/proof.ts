@@ -55,7 +55,7 @@ export async function accountBalances(read: ReadIn): Promise<AccountBalance[]> {
 
 /**
  * For a database that comes back or becomes another's: nobody is signed in any more, no link that was handed out
- * lets anybody in, and no mail that was waiting (and may have been sent since) is sent.
+ * or API key lets anybody in, and no mail that was waiting (and may have been sent since) is sent.
  */
 export async function endAccess(tx: TenantTx, reason: string): Promise<void> {
   await tx.run(
@@ -63,7 +63,19 @@ export async function endAccess(tx: TenantTx, reason: string): Promise<void> {
       tenantSql,
     ),
   )
+  await tx.run(
+    sql`UPDATE core.support_session SET ended_at = now(), end_reason = ${reason} WHERE ended_at IS NULL`.compile(
+      tenantSql,
+    ),
+  )
+  // What was consented to then, and withdrawn since, would hold again.
+  await tx.run(sql`UPDATE core.support_access SET write_until = NULL`.compile(tenantSql))
   await tx.run(sql`DELETE FROM core.password_token WHERE used_at IS NULL`.compile(tenantSql))
+  // A key that was taken back since would open again. A backup may be older than API keys are.
+  const keys = sql<{ are: boolean }>`SELECT to_regclass('core.api_key') IS NOT NULL AS are`
+  if ((await tx.row(keys.compile(tenantSql)))?.are) {
+    await tx.run(sql`UPDATE core.api_key SET revoked_at = now() WHERE revoked_at IS NULL`.compile(tenantSql))
+  }
   await tx.run(
     sql`UPDATE core.mail SET state = 'dead', sealed_content = NULL, last_error = ${reason}, updated_at = now()
       WHERE state = 'queued'`.compile(tenantSql),

@@ -38,15 +38,17 @@ export class Administration {
     this.#administrators = administrators
   }
 
+  /** `callerId`: of a user or an API key. */
   static async begin(tx: TenantTx, callerId: string): Promise<Administration> {
-    await tx.rows(sql`SELECT pg_advisory_xact_lock(${ADMINISTRATION_LOCK})`.compile(tenantSql))
+    await takeTurn(tx)
     const [[caller], administrators] = await Promise.all([
       tx.prepared(HOLDINGS, [callerId]),
       countAdministrators(tx),
     ])
     // Deactivated a moment ago: the session was still known.
     if (!caller) throw new Problem(identityProblems.beyondYou)
-    return new Administration(tx, caller, administrators)
+    const permissions = tx.actor.scopes ?? caller.permissions
+    return new Administration(tx, { ...caller, permissions }, administrators)
   }
 
   /** A role that is given, taken away or changed must be within what the caller holds. */
@@ -77,6 +79,11 @@ export class Administration {
   }
 }
 
+/** Until the transaction ends nobody else changes who there is. */
+export async function takeTurn(tx: TenantTx): Promise<void> {
+  await tx.rows(sql`SELECT pg_advisory_xact_lock(${ADMINISTRATION_LOCK})`.compile(tenantSql))
+}
+
 function exceeds(asked: string | null, held: string | null): boolean {
   if (held === null) return false
   return asked === null || Decimal.of(asked).compare(Decimal.of(held)) > 0
@@ -87,13 +94,17 @@ async function countAdministrators(tx: TenantTx): Promise<number> {
   return row?.count ?? 0
 }
 
+/** Of a person by their role; of an API key by its scopes: it grants no discounts. */
 const HOLDINGS = statement<Holdings>(
   'identity-holdings',
   `SELECT r.permissions, r.discount_percent_maximum AS "discountPercentMaximum",
      r.discount_amount_maximum AS "discountAmountMaximum", u.all_companies AS "allCompanies",
      ARRAY(SELECT m.company_id::text FROM core.user_company m WHERE m.user_id = u.id) AS "companyIds"
    FROM core.app_user u JOIN core.role r ON r.id = u.role_id AND r.is_active
-   WHERE u.id = $1 AND u.is_active AND u.deleted_at IS NULL`,
+   WHERE u.id = $1 AND u.is_active AND u.deleted_at IS NULL
+   UNION ALL
+   SELECT k.scopes, 0, 0, k.all_companies, k.company_ids::text[] FROM core.api_key k
+   WHERE k.id = $1 AND k.revoked_at IS NULL`,
 )
 
 /** Who can sign in and do everything everywhere. Somebody invited who has not set a password cannot, yet. */

@@ -4,13 +4,15 @@
  * - session: one sign-in on one device; holds the chain of refresh tokens
  */
 import { Type } from 'typebox'
+import { accountOperations, accountState, credentials } from '../../accounts/contract.ts'
 import {
-  Email,
   Id,
+  Instant,
   Nothing,
   nullable,
+  oneOf,
   operation,
-  passwordResetLimit,
+  restrictions,
   signInLimit,
 } from '../../http/contract.ts'
 
@@ -26,15 +28,26 @@ export const SignedInUser = Type.Object({
   id: Id,
   fullName: Type.String(),
   email: Type.String(),
-  roleId: Id,
+  roleId: nullable(Type.String({ description: 'null: an operator, who is here as support' })),
   role: Type.String(),
   permissions: Type.Array(Type.String()),
-  mustChangePassword: Type.Boolean({
-    description: 'Nothing else is allowed before: POST /auth/change-password',
-  }),
+  ...accountState,
   companyId: Id,
   companies: Type.Array(UserCompany),
   tenantCode: Type.String(),
+  support: nullable(
+    Type.Object(
+      {
+        sessionId: Id,
+        operatorName: Type.String(),
+        reason: Type.String(),
+        access: oneOf(['read', 'write']),
+        endsAt: Instant,
+        isCaller: Type.Boolean({ description: 'Who asks is that operator' }),
+      },
+      { description: "The operator's support in this account now: told to itself and to who may end it" },
+    ),
+  ),
 })
 
 export const UserSession = Type.Object({
@@ -43,8 +56,6 @@ export const UserSession = Type.Object({
   expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
   user: SignedInUser,
 })
-
-const NewPassword = Type.String({ minLength: 8, maxLength: 72 })
 
 export const login = operation({
   name: 'login',
@@ -59,8 +70,7 @@ export const login = operation({
   access: 'steps',
   body: Type.Object(
     {
-      email: Email,
-      password: Type.String({ minLength: 1, maxLength: 200 }),
+      ...credentials,
       companyId: Type.Optional(nullable(Id)),
       rememberMe: Type.Optional(Type.Boolean()),
     },
@@ -79,7 +89,15 @@ export const refresh = operation({
   audience: 'tenant',
   permission: 'anonymous',
   access: 'steps',
-  body: Type.Object({ refreshToken: Type.String({ maxLength: 200 }) }, { additionalProperties: false }),
+  body: Type.Object(
+    {
+      refreshToken: Type.String({ maxLength: 200 }),
+      companyId: Type.Optional(
+        nullable(Type.String({ format: 'uuid', description: 'Goes on in this company from now on' })),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   data: UserSession,
 })
 
@@ -92,7 +110,8 @@ export const logout = operation({
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'signed-in',
-  isForExpiredPasswords: true,
+  isOpenDuring: restrictions,
+  isOpenToSupport: true,
   access: 'steps',
   data: Nothing,
 })
@@ -106,55 +125,41 @@ export const me = operation({
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'signed-in',
-  isForExpiredPasswords: true,
+  isOpenDuring: restrictions,
+  isOpenToSupport: true,
   access: 'read',
   data: SignedInUser,
 })
 
-export const changePassword = operation({
-  name: 'changePassword',
+export const redeemSupportCode = operation({
+  name: 'redeemSupportCode',
   method: 'POST',
-  path: '/auth/change-password',
-  summary: "Change one's own password; ends all sessions, this one too",
-  tag: 'Sign-in',
-  audience: 'tenant',
-  permission: 'signed-in',
-  isForExpiredPasswords: true,
-  access: 'steps',
-  body: Type.Object(
-    { currentPassword: Type.String({ minLength: 1, maxLength: 200 }), newPassword: NewPassword },
-    { additionalProperties: false },
-  ),
-  data: Nothing,
-})
-
-export const requestPasswordReset = operation({
-  name: 'requestPasswordReset',
-  method: 'POST',
-  path: '/auth/reset-password-request',
-  summary: 'Ask for a mail with a link, good once and for an hour; the answer is the same for any address',
-  tag: 'Sign-in',
-  audience: 'tenant',
-  permission: 'anonymous',
-  access: 'steps',
-  body: Type.Object({ email: Email }, { additionalProperties: false }),
-  rateLimit: passwordResetLimit,
-  data: Nothing,
-  message: 'If there is an account with this address, a mail is on its way to it',
-})
-
-export const resetPassword = operation({
-  name: 'resetPassword',
-  method: 'POST',
-  path: '/auth/reset-password',
-  summary: 'Set a password with the single-use token of a link; ends all sessions',
+  path: '/auth/support-session',
+  summary: 'Exchange the single-use code of a support session, good for a minute, for its token',
   tag: 'Sign-in',
   audience: 'tenant',
   permission: 'anonymous',
   access: 'steps',
   body: Type.Object(
-    { token: Type.String({ minLength: 20, maxLength: 200 }), password: NewPassword },
+    { code: Type.String({ minLength: 20, maxLength: 200 }) },
     { additionalProperties: false },
   ),
-  data: Nothing,
+  data: Type.Object({
+    token: Type.String(),
+    expiresIn: Type.Integer({ description: 'Seconds until the session ends' }),
+    user: SignedInUser,
+  }),
 })
+
+export const {
+  changePassword,
+  requestPasswordReset,
+  resetPassword,
+  listSessions,
+  endOtherSessions,
+  endSession,
+  beginSecondFactor,
+  confirmSecondFactor,
+  renewRecoveryCodes,
+  removeSecondFactor,
+} = accountOperations('tenant', 'Sign-in', '')

@@ -1,11 +1,10 @@
 /** Every route of a tenant × every role, against the matrix that permissions.ts states. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Metrics } from '../../http/metrics.ts'
 import { BASE_PATHS, createHttpServer } from '../../http/server.ts'
 import type { Operation } from '../../http/contract.ts'
 import { SYSTEM } from '../../server/product.ts'
 import { assertGrantable, tenantPermissions } from '../../server/routes.ts'
-import { noLimits } from '../../testing/limits.ts'
+import { startWeakServer } from '../../testing/weak-server.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
 import { rawRequest } from '../../testing/process.ts'
 import { sampleOf } from '../../testing/samples.ts'
@@ -25,7 +24,10 @@ beforeAll(async () => {
   operations = product.routes
     .map(({ operation }) => operation)
     .filter(({ audience }) => audience === 'tenant')
-  for (const { name } of builtInRoles) users.set(name, await addUser(product, tenant, name))
+  for (const { name } of builtInRoles) {
+    // Some of what only administrators may do needs all companies.
+    users.set(name, await addUser(product, tenant, name, { allCompanies: name === 'Administrator' }))
+  }
 })
 afterAll(() => product.stop())
 
@@ -94,7 +96,9 @@ test('without a token no route answers but those that say so', async () => {
     else if (operation.permission === 'anonymous') continue
   }
   const anonymous = operations.filter(({ permission }) => permission === 'anonymous').map(({ name }) => name)
-  expect(anonymous.toSorted()).toEqual(['login', 'refresh', 'requestPasswordReset', 'resetPassword'])
+  expect(anonymous.toSorted()).toEqual(
+    ['describeSingleSignOn', 'finishSingleSignOn', 'login', 'redeemSupportCode', 'refresh', 'requestPasswordReset', 'resetPassword', 'startSingleSignOn'], // prettier-ignore
+  )
   expect(open.filter((name) => !anonymous.includes(name))).toEqual([])
 })
 
@@ -104,34 +108,22 @@ test('control: a route whose guard was taken out is found', async () => {
       ? { ...route, operation: { ...route.operation, permission: 'signed-in' as const } }
       : route,
   )
-  const unguarded = await createHttpServer(
-    routes,
-    {
-      gate: product.gate,
-      metrics: new Metrics(),
-      rateLimits: noLimits(product.gate),
-      findTenant: (reference) => product.directory.find(reference),
-      isTenantHost: () => false,
-      tenantOfToken: async () => undefined,
-      authenticateUser: (token, at) =>
-        new UserSessions(product.tokens, product.configuration, tenantPermissions).authenticate(
-          product.gate,
-          token,
-          at,
-          SYSTEM,
-        ),
-      authenticateOperator: async () => Promise.reject(new Error('nobody')),
-      notReady: async () => [],
-    },
-    { corsOrigins: [], isProduction: false, logLevel: 'silent', version: '', trustedProxies: [] },
-  )
-  const url = await unguarded.listen({ host: '127.0.0.1', port: 0 })
+  const weak = await startWeakServer(product, routes, {
+    authenticateUser: (token, tenant, caller) =>
+      new UserSessions(product.tokens, product.configuration, tenantPermissions).authenticate(token, {
+        gate: product.gate,
+        tenant,
+        caller,
+        actor: SYSTEM,
+        bySupport: () => Promise.reject(new Error('nobody')),
+      }),
+  })
   try {
     expect(
-      await breaches('Sales', builtInRoles.find(({ name }) => name === 'Sales')?.permissions ?? [], url),
+      await breaches('Sales', builtInRoles.find(({ name }) => name === 'Sales')?.permissions ?? [], weak.url),
     ).toEqual(['updateRole: 404 NOT_FOUND', 'listUsers: 200 '])
   } finally {
-    await unguarded.close()
+    await weak.stop()
   }
 })
 

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SYSTEM } from '../../server/product.ts'
 import { platformSql, tenantSql } from '../../tenancy/handles.ts'
 import { Secrets } from '../../tenancy/secrets.ts'
+import { addCompany } from '../../testing/books.ts'
+import { entryBody } from '../../testing/entries.ts'
 import { listCompanies } from '../companies/contract.ts'
+import { createJournalEntry, listJournalEntries } from '../ledger/contract.ts'
 import { operatorMe } from '../../platform/operators/contract.ts'
 import {
   ADMIN_PASSWORD,
@@ -18,6 +21,7 @@ import {
 import { eventually } from '../../testing/process.ts'
 import { addUser } from '../../testing/users.ts'
 import { login, logout, me, refresh } from './contract.ts'
+import { updateUser } from './users/contract.ts'
 
 let product: TestProduct
 let tenant: TestTenant
@@ -228,6 +232,60 @@ describe('going on', () => {
     await execute(`UPDATE core.app_user SET is_active = false WHERE id = '${user.id}'`)
     expect((await at.call(refresh, { body: { refreshToken: user.refreshToken } })).status).toBe(401)
     expect(await statusOf(user.client)).toBe('TOKEN_INVALID') // never asked before: nothing is cached
+  })
+})
+
+describe('changing over to another company', () => {
+  let secondId: string
+  beforeAll(async () => {
+    secondId = await addCompany(product, tenant, 'SECOND')
+  })
+  const companyOf = async (client: TestProduct['anonymous']): Promise<string> =>
+    (await client.call(me)).ok().companyId
+  const goOn = (refreshToken: string, companyId?: string) =>
+    at.call(refresh, { body: { refreshToken, ...(companyId ? { companyId } : {}) } })
+
+  test('opens the books of the other one, and goes on there from then on', async () => {
+    const user = await addUser(product, tenant, 'Accountant', { allCompanies: true })
+    const first = (await goOn(user.refreshToken, secondId)).ok()
+    expect(first.user.companyId).toBe(secondId)
+    const client = at.with({ token: first.token })
+    const entry = (await client.call(createJournalEntry, { body: { ...entryBody('7.00', 'In the second'), status: 'draft' } })).ok() // prettier-ignore
+    const idsIn = async (company: TestProduct['anonymous']): Promise<string[]> =>
+      (await company.call(listJournalEntries, { query: {} })).ok().journalEntries.map(({ id }) => id)
+    expect(await idsIn(client)).toContain(entry.id)
+    expect(await idsIn(tenant.admin)).not.toContain(entry.id)
+    const next = (await goOn(first.refreshToken)).ok()
+    expect([next.user.companyId, await companyOf(at.with({ token: next.token }))]).toEqual([secondId, secondId]) // prettier-ignore
+  })
+
+  test('leaves what was begun where it was begun: a token is of its own company', async () => {
+    const user = await addUser(product, tenant, 'Viewer', { allCompanies: true })
+    expect(await companyOf(user.client)).toBe(tenant.companyId)
+    const { token } = (await goOn(user.refreshToken, secondId)).ok()
+    const both = [user.client, at.with({ token }), user.client, at.with({ token })]
+    expect(await Promise.all(both.map(companyOf))).toEqual([tenant.companyId, secondId, tenant.companyId, secondId]) // prettier-ignore
+  })
+
+  test('into one where the user does not work is refused, and costs nothing', async () => {
+    const user = await addUser(product, tenant, 'Viewer')
+    for (const companyId of [secondId, '00000000-0000-4000-8000-000000000001']) {
+      const { status, error } = await goOn(user.refreshToken, companyId)
+      expect([status, error.code]).toEqual([403, 'PERMISSION_DENIED'])
+    }
+    expect((await goOn(user.refreshToken)).ok().user.companyId).toBe(tenant.companyId)
+  })
+
+  test('works as soon as one is let in there, and no longer than that', async () => {
+    const user = await addUser(product, tenant, 'Viewer')
+    expect(await statusOf(user.client)).toBe('in') // known, without the other company
+    await execute(`INSERT INTO core.user_company (user_id, company_id) VALUES ('${user.id}', '${secondId}')`)
+    const { token } = (await goOn(user.refreshToken, secondId)).ok()
+    expect(await statusOf(at.with({ token }))).toBe('in')
+    const admin = await addUser(product, tenant, 'Administrator', { allCompanies: true })
+    ;(await admin.client.call(updateUser, { params: { id: user.id }, body: { companyIds: [tenant.companyId] } })).ok() // prettier-ignore
+    expect(await statusOf(at.with({ token }))).toBe('TOKEN_INVALID')
+    expect(await statusOf(user.client)).toBe('in')
   })
 })
 

@@ -190,6 +190,7 @@ export const deleteJournalEntry = operation({
   access: 'write',
   params: IdParams,
   data: Nothing,
+  isConditional: true,
 })
 
 export const postJournalEntry = operation({
@@ -203,6 +204,7 @@ export const postJournalEntry = operation({
   idempotent: true,
   params: IdParams,
   data: JournalEntry,
+  isConditional: true,
 })
 
 export const reverseJournalEntry = operation({

@@ -73,6 +73,7 @@ function headerOf({ id, entry, period, source, reversesId, actor }: PostingInput
     actor_id: actor.id,
     request_id: actor.requestId,
     address: actor.address,
+    user_agent: actor.userAgent,
   }
 }
 
@@ -99,7 +100,7 @@ const POST = statement<{ id: string; number: string; createdAt: string; updatedA
      SELECT * FROM json_to_recordset($3::json) AS e (position int, id uuid, fiscal_year_id uuid, period_id uuid,
        transaction_date date, posting_date date, description text, reference text, source_type text,
        source_id text, reverses_id uuid, currency text, total numeric, line_count int, actor_kind text,
-       actor_id uuid, request_id text, address text)
+       actor_id uuid, request_id text, address text, user_agent text)
    ), input_line AS MATERIALIZED (
      SELECT * FROM json_to_recordset($4::json) AS l (id uuid, entry_id uuid, line_number int, account_id uuid,
        posting_date date, debit numeric, credit numeric, currency text, currency_debit numeric,
@@ -152,11 +153,14 @@ const POST = statement<{ id: string; number: string; createdAt: string; updatedA
        currency_debit, currency_credit, exchange_rate, description
      FROM input_line
    ), audited AS (
-     INSERT INTO audit.change (company_id, actor_kind, actor_id, request_id, address, action, entity, entity_id,
-       new_values)
-     SELECT $1::uuid, input.actor_kind, input.actor_id, input.request_id, input.address, 'post',
+     INSERT INTO audit.change (company_id, actor_kind, actor_id, request_id, address, user_agent, action, entity,
+       entity_id, new_values)
+     SELECT $1::uuid, input.actor_kind, input.actor_id, input.request_id, input.address,
+       input.user_agent, CASE WHEN input.reverses_id IS NULL THEN 'post' ELSE 'reverse' END,
        'finance.journal_entry', entry.id,
-       jsonb_build_object('number', entry.number, 'total', entry.total, 'description', entry.description)
+       jsonb_build_object('number', entry.number, 'posting_date', input.posting_date, 'currency', input.currency,
+         'total', entry.total, 'description', entry.description, 'reference', input.reference,
+         'reverses_id', input.reverses_id)
      FROM entry JOIN input USING (id)
    )
    SELECT id, number, created_at AS "createdAt", updated_at AS "updatedAt" FROM entry`,

@@ -200,6 +200,7 @@ export function masterOperations(definition: MasterDefinition): MasterOperations
       access: 'write',
       params: IdParams,
       data: Nothing,
+      isConditional: true,
     }),
   }
 }

@@ -251,10 +251,7 @@ export class MasterStore {
       if (kind !== 'decimal' || value === null) return [name, value]
       const decimal = readDecimal(value as string | number)
       if (!decimal) wrong.push({ field: name, code: 'NOT_A_DECIMAL', message: `${name} is no exact decimal` })
-      else if (
-        decimal.decimalPlaces() > placesMaximum ||
-        decimal.absolute().rounded(0).toString().length > DECIMAL_DIGITS
-      ) {
+      else if (decimal.decimalPlaces() > placesMaximum || decimal.wholeDigits() > DECIMAL_DIGITS) {
         const message = `${name} takes at most ${DECIMAL_DIGITS} digits before and ${placesMaximum} after the point`
         wrong.push({ field: name, code: 'OVER_PRECISE', message })
       }

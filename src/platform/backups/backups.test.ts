@@ -14,6 +14,7 @@ import { S3_ACCESS, startS3Server, type S3Server } from '../../testing/s3-server
 import { listAlerts } from '../alerts/contract.ts'
 import { getOperation } from '../operations/contract.ts'
 import { listPlans } from '../plans/contract.ts'
+import { listServers } from '../servers/contract.ts'
 import { activateTenant, suspendTenant } from '../tenants/contract.ts'
 import { differencesFromArchive } from './archive.ts'
 import {
@@ -109,9 +110,9 @@ describe('a backup', () => {
     const id = await backUp(tenant)
     const archive = await product.backups.open(id)
     const database = `backup_test_${process.pid}`
-    await product.databases.ensureTemplates() // another version on the same server drops ours
-    await product.server.create(database, product.databases.template)
     try {
+      const [main] = (await product.operator.call(listServers, {})).ok().servers
+      await product.databases.makeBlank(main!.id, database)
       const address = product.server.migratorAddress(database)
       const figures = await archive.loadInto(address)
       expect(await differencesFromArchive(figures, address)).toEqual([])
@@ -353,6 +354,22 @@ describe('bad days', () => {
       expect(s3.unfinished()).toEqual([])
     })
 
+    test('that is away for the scheduled one: tried again within the hour, not the next day', async () => {
+      const hoursAhead = async (): Promise<number> => {
+        const due = sql`SELECT extract(epoch FROM backup_due_at - now()) / 3600 AS hours
+          FROM platform.tenant WHERE id = ${remote.id}`
+        return Number(((await run(due)) as { hours: number }[])[0]?.hours)
+      }
+      await run(
+        sql`UPDATE platform.tenant SET backup_due_at = now() + interval '20 hours' WHERE id = ${remote.id}`,
+      )
+      s3.before = ({ method }) => (method === 'PUT' ? 'cut' : undefined)
+      await failing(remote, s3.url)
+      expect(await hoursAhead()).toBeGreaterThan(19) // control: who asked for one sees that it failed
+      await failing(remote, s3.url, 'scheduled')
+      expect(await hoursAhead()).toBeLessThanOrEqual(1)
+    })
+
     test('whose file cannot be deleted yet: it goes as soon as the storage is back', async () => {
       s3.before = () => undefined
       const [id, newer] = [await stored(remote, s3.url), await stored(remote, s3.url)]
@@ -372,9 +389,13 @@ describe('bad days', () => {
 })
 
 /** A backup to another place than the product's, as after a change of BACKUP_URL. */
-async function plannedAt(of: TestTenant, url: string): Promise<string> {
+async function plannedAt(
+  of: TestTenant,
+  url: string,
+  reason: 'on-demand' | 'scheduled' = 'on-demand',
+): Promise<string> {
   return product.gate.writePlatform(SYSTEM, async (tx) => {
-    const id = await product.backups.plan(tx, of.id, 'on-demand')
+    const id = await product.backups.plan(tx, of.id, reason)
     await tx.run(sql`UPDATE platform.backup SET storage_url = ${url} WHERE id = ${id}`.compile(platformSql))
     return id
   })
@@ -388,8 +409,8 @@ async function stored(of: TestTenant, url: string): Promise<string> {
   return id
 }
 
-async function failing(of: TestTenant, url: string): Promise<string> {
-  const id = await plannedAt(of, url)
+async function failing(of: TestTenant, url: string, reason?: 'scheduled'): Promise<string> {
+  const id = await plannedAt(of, url, reason)
   await expect((await product.backups.begin(id)).finished).rejects.toThrow()
   return id
 }

@@ -8,6 +8,7 @@ import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql, type Selectable } from 'kysely'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { ledgerProof } from '../../erp/onboarding.ts'
+import { runStep } from '../../jobs/steps.ts'
 import { isTakenOver, startWorkflow } from '../../jobs/workflows.ts'
 import { DatabaseSnapshot } from '../../tenancy/copy.ts'
 import { withClient } from '../../tenancy/databases.ts'
@@ -28,6 +29,7 @@ import { canReach, findPgPrograms, type PgPrograms } from './pg-dump.ts'
 import { expiredBackups, type KeptBackup } from './rules/retention.ts'
 import { nextBackupAt, type BackupSchedule } from './rules/schedule.ts'
 import { ArchiveError, newArchiveKey, openArchiveKey } from './sealed-blocks.ts'
+import { backupProblems } from './problems.ts'
 
 export type BackupReason = (typeof backupReasons)[number]
 export type BackupRow = Selectable<PlatformBackup>
@@ -42,6 +44,7 @@ const BACKUPS_MAXIMUM = 5_000
 const TENDED_MAXIMUM = 200
 /** A day and some patience. */
 const MISSING_AFTER_HOURS = 26
+const FAILED_AGAIN_AFTER_MINUTES = 60
 const FRESH_WITHIN = '1 hour'
 const UNFINISHED_AFTER_MS = 6 * 3_600_000
 /** What of a tenant can be backed up: its database is there, and whole. */
@@ -91,7 +94,9 @@ export class Backups {
     )
     if (!tenant) throw new Problem(problems.notFound, { message: 'There is no such tenant' })
     if (tenant.database_name === null || !WITH_DATABASE.has(tenant.status)) {
-      throw new Problem(nothingToBackUp, { message: `The tenant is ${tenant.status}: it has no database` })
+      throw new Problem(backupProblems.nothingToBackUp, {
+        message: `The tenant is ${tenant.status}: it has no database`,
+      })
     }
     const id = newId()
     const moment = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '')
@@ -255,7 +260,7 @@ export class Backups {
   }
 
   async #step(name: Step, work: () => Promise<void>): Promise<void> {
-    await DBOS.runStep(
+    await runStep(
       async () => {
         await this.#ports.atStep?.(`backup-${name}`, 'before')
         await work()
@@ -397,6 +402,14 @@ export class Backups {
           WHERE id = ${backupId}`.compile(platformSql),
       )
       const { tenant_id: tenantId } = backup
+      // A storage that was away for a moment must not cost a day.
+      if (backup.reason === 'scheduled') {
+        await tx.run(
+          sql`UPDATE platform.tenant
+            SET backup_due_at = least(backup_due_at, now() + ${FAILED_AGAIN_AFTER_MINUTES} * interval '1 minute')
+            WHERE id = ${tenantId}`.compile(platformSql),
+        )
+      }
       await openAlert(tx, { kind: 'backup-failed', tenantId, message: `The backup failed: ${reason}` })
       await recordEvent(tx, {
         action: 'backup failed',
@@ -547,12 +560,6 @@ export class Backups {
     if (!tenant || tenant.database_name === null) throw new Error('The tenant has no database any more')
     return tenant
   }
-}
-
-export const nothingToBackUp = {
-  code: 'NOTHING_TO_BACK_UP',
-  status: 409,
-  message: 'The tenant has no database',
 }
 
 const ENDED_WITHOUT_SUCCESS = new Set(['ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'])

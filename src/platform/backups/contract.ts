@@ -78,6 +78,7 @@ export const getBackup = operation({
 
 export const deleteBackup = operation({
   name: 'deleteBackup',
+  needsApproval: true,
   method: 'DELETE',
   path: '/backups/{id}',
   summary: "Delete a backup and its archive; a tenant's newest good one is refused",
@@ -142,6 +143,7 @@ export const getBackupRetention = operation({
 
 export const setBackupRetention = operation({
   name: 'setBackupRetention',
+  needsApproval: true,
   method: 'PUT',
   path: '/plans/{id}/backup-retention',
   summary: "Say how long the backups of a plan's tenants are kept; takes effect with their next backup",

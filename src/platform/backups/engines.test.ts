@@ -3,13 +3,13 @@
  * Debian's pg_dump understands, beside the embedded one, which is newer.
  */
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ledgerProof } from '../../erp/onboarding.ts'
 import { copyDatabase, DatabaseSnapshot, verifyCopy } from '../../tenancy/copy.ts'
 import { addressOf, DatabaseServer, withClient } from '../../tenancy/databases.ts'
 import { migrate } from '../../tenancy/migrations.ts'
 import { Secrets } from '../../tenancy/secrets.ts'
+import { freePort } from '../../testing/network.ts'
 import { startDebianPostgres, type DebianPostgres } from '../../testing/debian-postgres.ts'
 import { SECRET_KEY } from '../../testing/product.ts'
 import { ArchiveWriter, differencesFromArchive, OpenArchive } from './archive.ts'
@@ -120,12 +120,3 @@ describe.skipIf(!isHere && !required)("Debian's PostgreSQL", () => {
     expect(comparison.tables.find(({ table }) => table === 'audit.change')?.rows).toBe(20_000)
   })
 })
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
-}

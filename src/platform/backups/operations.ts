@@ -16,23 +16,12 @@ import {
   setBackupRetention,
   type Backup,
 } from './contract.ts'
+import { backupProblems } from './problems.ts'
 
 type BackupData = Static<typeof Backup>
 
 /** More than this for one tenant at the same time is a caller that does not wait for its answers. */
 const RUNNING_MAXIMUM = 3
-
-const tooManyRunning = {
-  code: 'BACKUP_RUNNING',
-  status: 409,
-  message: 'Backups of this tenant are running already',
-}
-const stillNeeded = {
-  code: 'LAST_GOOD_BACKUP',
-  status: 409,
-  message: 'It is the newest good backup of its tenant; take another one first',
-}
-const notDeletable = { code: 'WRONG_STATE', status: 409, message: 'The backup cannot be deleted now' }
 
 export function backupRoutes(backups: Backups): Route[] {
   return [
@@ -53,7 +42,8 @@ export function backupRoutes(backups: Backups): Route[] {
             .where('state', '=', 'running')
             .limit(RUNNING_MAXIMUM),
         )
-        if (running.length >= RUNNING_MAXIMUM) throw new Problem(tooManyRunning, { retryAfterSeconds: 30 })
+        if (running.length >= RUNNING_MAXIMUM)
+          throw new Problem(backupProblems.tooManyRunning, { retryAfterSeconds: 30 })
         return backups.plan(tx, params.id, 'on-demand')
       })
       await backups.begin(id)
@@ -63,13 +53,13 @@ export function backupRoutes(backups: Backups): Route[] {
       const before = await door.write(async (tx) => {
         const backup = await read(tx, params.id)
         if (backup.state !== 'good')
-          throw new Problem(notDeletable, { message: `The backup is ${backup.state}` })
+          throw new Problem(backupProblems.notDeletable, { message: `The backup is ${backup.state}` })
         const newer = await tx.row(
           sql`SELECT 1 AS one FROM platform.backup b JOIN platform.backup newer
               ON newer.tenant_id = b.tenant_id AND newer.state = 'good' AND newer.taken_at > b.taken_at
             WHERE b.id = ${params.id} LIMIT 1`.compile(platformSql),
         )
-        if (!newer) throw new Problem(stillNeeded)
+        if (!newer) throw new Problem(backupProblems.stillNeeded)
         await recordEvent(tx, {
           action: 'delete backup',
           entity: 'tenant',

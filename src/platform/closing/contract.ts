@@ -26,6 +26,7 @@ export const Begun = Type.Object({
 export const archiveTenant = operation({
   ...shared,
   name: 'archiveTenant',
+  needsApproval: true,
   method: 'POST',
   path: '/tenants/{id}/archive',
   summary: 'End all sessions, make and prove a final backup, then drop the database and its role',
@@ -40,6 +41,7 @@ export const archiveTenant = operation({
 export const deleteTenant = operation({
   ...shared,
   name: 'deleteTenant',
+  needsApproval: true,
   method: 'POST',
   path: '/tenants/{id}/delete',
   summary: 'Remove everything of an archived tenant whose retention is over: nothing brings it back',

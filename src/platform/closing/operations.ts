@@ -6,19 +6,14 @@ import type { Secrets } from '../../tenancy/secrets.ts'
 import { certificatesOf, isGenuine } from './certificates.ts'
 import { ARCHIVABLE, ARCHIVE_TENANT, DELETE_TENANT, type Closing, type ClosingOrder } from './closing.ts'
 import { archiveTenant, deleteTenant, listCertificates } from './contract.ts'
+import { tenantProblems } from '../tenants/problems.ts'
+import { closingProblems } from './problems.ts'
 
 export interface ClosingRoutesPorts {
   readonly closing: Closing
   readonly secrets: Secrets
   readonly archiveRetentionDays: number
 }
-
-const wrongState = {
-  code: 'WRONG_STATE',
-  status: 409,
-  message: 'The tenant is not in a state that allows this',
-}
-const tooEarly = { code: 'RETENTION_NOT_OVER', status: 409, message: 'The archive must be kept longer' }
 
 interface Confirmed {
   readonly confirm: string
@@ -71,16 +66,19 @@ export function closingRoutes({ closing, secrets, archiveRetentionDays }: Closin
   return [
     implement(archiveTenant, async (door, { params, body }, context) => {
       const { status } = await subjectOf(door, params.id, body)
-      if (!ARCHIVABLE.includes(status)) throw new Problem(wrongState, { message: `The tenant is ${status}` })
+      if (!ARCHIVABLE.includes(status))
+        throw new Problem(tenantProblems.wrongState, { message: `The tenant is ${status}` })
       const order = orderOf(ARCHIVE_TENANT, params.id, body, context)
       return answer(order, closing.archive(order))
     }),
     implement(deleteTenant, async (door, { params, body }, context) => {
       const { status, isDeletable, deletableAt } = await subjectOf(door, params.id, body)
       if (status !== 'archived')
-        throw new Problem(wrongState, { message: `The tenant is ${status}, not archived` })
+        throw new Problem(tenantProblems.wrongState, { message: `The tenant is ${status}, not archived` })
       if (!isDeletable)
-        throw new Problem(tooEarly, { message: `The archive must be kept until ${deletableAt}` })
+        throw new Problem(closingProblems.tooEarly, {
+          message: `The archive must be kept until ${deletableAt}`,
+        })
       const order = orderOf(DELETE_TENANT, params.id, body, context)
       return answer(order, closing.delete(order))
     }),

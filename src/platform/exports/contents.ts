@@ -7,6 +7,7 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { FORMULA_PATTERN } from '../../kernel/spreadsheets.ts'
 import type { DatabaseSnapshot } from '../../tenancy/copy.ts'
 import { schemaScript } from '../../tenancy/migrations.ts'
 import { identifier, identifierList, literal } from '../../tenancy/sql-text.ts'
@@ -43,10 +44,14 @@ interface Written {
   readonly sha256: string
 }
 
-const LEFT_OUT_TABLES = new Set(['core.session', 'core.password_token', 'core.idempotency_key'])
-const SECRET_COLUMN = /^sealed_|_hash$/
-/** A spreadsheet takes a cell that begins so for a formula, and would carry it out. */
-const FORMULA = `'^[=+@\\t\\r-]'`
+const LEFT_OUT_TABLES = new Set([
+  'core.session',
+  'core.second_factor',
+  'core.password_token',
+  'core.single_sign_on_attempt',
+  'core.idempotency_key',
+])
+const SECRET_COLUMN = /^sealed_|_hash(?:es)?$/
 const TEXT_TYPES = new Set(['text', 'character varying', 'jsonb', 'json', 'text[]'])
 /** Exact numbers travel as text: many readers of JSON would bend them. */
 const EXACT_TYPES = /^(numeric|bigint)/
@@ -92,7 +97,7 @@ function csvStatement(table: Table): string {
   const cells = table.columns.map(({ name, type }) => {
     const column = identifier(name)
     if (!TEXT_TYPES.has(type)) return column
-    return `CASE WHEN ${column}::text ~ ${FORMULA} THEN '''' || ${column}::text ELSE ${column}::text END AS ${column}`
+    return `CASE WHEN ${column}::text ~ ${literal(FORMULA_PATTERN)} THEN '''' || ${column}::text ELSE ${column}::text END AS ${column}`
   })
   return `COPY (SELECT ${cells.join(', ')} FROM ${table.quoted}) TO STDOUT WITH (FORMAT csv, HEADER)`
 }
@@ -174,7 +179,8 @@ async function manifest(
 function readme({ companyName, tenantCode }: ExportSubject): string {
   return `Everything of ${companyName} (${tenantCode}), as of one moment.
 
-csv/       every table for spreadsheets, UTF-8. Text that a spreadsheet would take for a formula has a ' before it.
+csv/       every table for spreadsheets, UTF-8. Text that a spreadsheet would take for a formula has one ' more before it;
+           numbers are as they are.
 json/      the same for programs, exactly as it is stored; amounts are text, so that no reader rounds them.
 sql/       the same for a PostgreSQL (15 or newer) of your own:
            createdb books && psql -d books -f sql/1-schema.sql && psql -d books -f sql/2-data.sql

@@ -39,6 +39,8 @@ export interface ExportingPorts {
 
 const SYSTEM: Actor = { kind: 'system', id: null, requestId: EXPORT_TENANT, address: null }
 const EXPIRED_AT_ONCE = 100
+/** Each needs another export to begin and to end meanwhile. */
+const LOOKS_MAXIMUM = 5
 
 export class Exporting {
   readonly #ports: ExportingPorts
@@ -57,24 +59,26 @@ export class Exporting {
   /** The tenant's running export, or a new one. */
   async request(tx: PlatformTx, tenantId: string): Promise<string> {
     const { actor } = tx
-    const made = await tx.row(
-      sql<{
-        id: string
-      }>`INSERT INTO platform.tenant_export (tenant_id, state, requested_by_kind, requested_by)
-        VALUES (${tenantId}, 'running', ${actor.kind}, ${actor.id})
-        ON CONFLICT (tenant_id) WHERE state = 'running' DO NOTHING RETURNING id`.compile(platformSql),
-    )
-    if (made) {
-      await recordEvent(tx, { action: 'export', entity: 'tenant', entityId: tenantId, tenantId })
-      return made.id
+    for (let look = 1; look <= LOOKS_MAXIMUM; look++) {
+      const made = await tx.row(
+        sql<{
+          id: string
+        }>`INSERT INTO platform.tenant_export (tenant_id, state, requested_by_kind, requested_by)
+          VALUES (${tenantId}, 'running', ${actor.kind}, ${actor.id})
+          ON CONFLICT (tenant_id) WHERE state = 'running' DO NOTHING RETURNING id`.compile(platformSql),
+      )
+      if (made) {
+        await recordEvent(tx, { action: 'export', entity: 'tenant', entityId: tenantId, tenantId })
+        return made.id
+      }
+      const running = await tx.row(
+        sql<{ id: string }>`SELECT id FROM platform.tenant_export
+          WHERE tenant_id = ${tenantId} AND state = 'running'`.compile(platformSql),
+      )
+      if (running) return running.id
+      // It ended between the two: there is room for a new one.
     }
-    const running = await tx.row(
-      sql<{ id: string }>`SELECT id FROM platform.tenant_export
-        WHERE tenant_id = ${tenantId} AND state = 'running'`.compile(platformSql),
-    )
-    // It ended between the two looks.
-    if (!running) throw new Problem(problems.unavailable, { retryAfterSeconds: 1 })
-    return running.id
+    throw new Problem(problems.unavailable, { retryAfterSeconds: 1 })
   }
 
   /** Once however often it is called. */

@@ -66,6 +66,46 @@ test('the administrator asks, waits, and downloads the file that was announced',
   expect(manifest.tenantCode).toBe(tenant.code)
 })
 
+test('of one that ends while another is asked for, a new one takes the place', async () => {
+  const own = await product.createTenant()
+  const first = await product.gate.writePlatform(SYSTEM, (tx) =>
+    tx.row(
+      sql<{ id: string }>`INSERT INTO platform.tenant_export (tenant_id, state, requested_by_kind)
+        VALUES (${own.id}, 'running', 'system') RETURNING id`.compile(platformSql),
+    ),
+  )
+  const end = () =>
+    product.gate.writePlatform(SYSTEM, (tx) =>
+      tx.run(
+        sql`UPDATE platform.tenant_export SET state = 'failed', error = 'test', finished_at = now()
+          WHERE id = ${first?.id} AND state = 'running'`.compile(platformSql),
+      ),
+    )
+  const ended: number[] = []
+  const second = await product.gate.writePlatform(SYSTEM, (tx) => {
+    const meanwhile = new Proxy(tx, {
+      get: (target, name) => {
+        const found: unknown = Reflect.get(target, name, target)
+        if (typeof found !== 'function') return found
+        return async (...given: unknown[]) => {
+          const answer: unknown = await found.apply(target, given)
+          // Control: it was still running at the first look.
+          if (ended.length === 0) ended.push(await end())
+          return answer
+        }
+      },
+    })
+    return product.recovery.exports.exporting.request(meanwhile, own.id)
+  })
+  expect(ended).toEqual([1])
+  expect(second).not.toBe(first?.id)
+  await product.recovery.exports.exporting.start(second)
+  await eventually(async () => {
+    const { exports } = (await own.admin.call(listOwnExports, { query: {} })).ok()
+    expect(exports.map(({ state }) => state).toSorted()).toEqual(['done', 'failed'])
+  })
+})
+
 test('where it lies it cannot be read', () => {
   const folder = product.configuration.dataDirectory
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>

@@ -17,15 +17,10 @@ import {
   type TenantExport,
 } from './contract.ts'
 import { exportOperationId, type Exporting } from './exporting.ts'
+import { exportProblems } from './problems.ts'
 
 type ExportData = Static<typeof TenantExport>
 type Page = { readonly page?: number; readonly limit?: number }
-
-const notReady = {
-  code: 'EXPORT_NOT_READY',
-  status: 409,
-  message: 'This export has no file: it is not finished, it failed, or its time is over',
-}
 
 export interface ExportPorts {
   readonly exporting: Exporting
@@ -44,7 +39,7 @@ export function exportRoutes({ exporting, gate }: ExportPorts): Route[] {
       const row = await readRow(tx, tenantId, id)
       const { storageUrl, fileName, sealedKey, sizeBytes } = row
       if (row.state !== 'done' || storageUrl === null || fileName === null || sealedKey === null)
-        throw new Problem(notReady)
+        throw new Problem(exportProblems.notReady)
       await recordEvent(tx, { action: 'download export', entity: 'tenant', entityId: tenantId, tenantId, details: { exportId: id } }) // prettier-ignore
       return { id, storageUrl, fileName, sealedKey, sizeBytes: Number(sizeBytes) }
     })

@@ -306,6 +306,7 @@ export const cancelFleetMigration = operation({
 
 export const rollBackFleetMigration = operation({
   name: 'rollBackFleetMigration',
+  needsApproval: true,
   method: 'POST',
   path: '/fleet-migrations/{id}/rollback',
   summary:

@@ -6,7 +6,7 @@
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
-import { Problem } from '../../kernel/problem.ts'
+import { Problem, problems } from '../../kernel/problem.ts'
 import { startWorkflow } from '../../jobs/workflows.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import { landedMigrations, migrationsOf } from '../../tenancy/migrations.ts'
@@ -461,7 +461,7 @@ async function read(tx: Pick<PlatformTx, 'row'>, id: string) {
       .select(['status', 'direction', 'run', 'target_version', 'parallel', 'failure_percent'])
       .where('id', '=', id),
   )
-  if (!row) throw new Problem({ code: 'NOT_FOUND', status: 404, message: 'There is no such fleet migration' })
+  if (!row) throw new Problem(problems.notFound, { message: 'There is no such fleet migration' })
   return row
 }
 

@@ -25,7 +25,7 @@ type Line = Report['tenants'][number]
 
 export interface SchemaReportPorts {
   readonly servers: DatabaseServers
-  readonly databases: Pick<TenantDatabases, 'template' | 'ensureTemplates'>
+  readonly databases: Pick<TenantDatabases, 'makeBlank'>
   readonly parallel: number
 }
 
@@ -148,11 +148,10 @@ export class SchemaReports {
 
   async #readTemplate(serverId: string): Promise<SchemaDescription> {
     const { servers, databases } = this.#ports
-    await databases.ensureTemplates()
     const server = await servers.get(serverId)
     const scratch = `${SCRATCH_PREFIX}${Date.now()}_${randomBytes(4).toString('hex')}`
     try {
-      await server.create(scratch, databases.template)
+      await databases.makeBlank(serverId, scratch)
       return await describeSchema(server.migratorAddress(scratch), null)
     } finally {
       await server.drop(scratch)

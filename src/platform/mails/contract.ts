@@ -17,6 +17,7 @@ export const Mail = Type.Object({
     'kept: there is no mail server, so it waits here to be read; dead: given up, see lastError',
   ),
   attempts: Type.Integer(),
+  canBeResent: Type.Boolean({ description: 'It was given up or kept, and what it says is still good' }),
   nextAttemptAt: nullable(Instant),
   sentAt: nullable(Instant),
   lastError: nullable(Type.String()),
@@ -37,13 +38,16 @@ export const listMails = operation({
   audience: 'platform',
   permission: 'mails:view',
   access: 'read',
-  query: Type.Object({
-    page: pageQuery.page,
-    limit: pageQuery.limit,
-    search: pageQuery.search,
-    state: Type.Optional(oneOf(mailStates)),
-    tenantId: Type.Optional(Id),
-  }),
+  query: Type.Object(
+    {
+      page: pageQuery.page,
+      limit: pageQuery.limit,
+      search: pageQuery.search,
+      status: Type.Optional(oneOf(mailStates)),
+      tenantId: Type.Optional(Id),
+    },
+    { additionalProperties: false },
+  ),
   data: pageOf('mails', Mail),
 })
 
@@ -58,4 +62,17 @@ export const getMail = operation({
   access: 'read',
   params: IdParams,
   data: MailWithContent,
+})
+
+export const resendMail = operation({
+  name: 'resendMail',
+  method: 'POST',
+  path: '/mails/{id}/resend',
+  summary: 'Try a mail again that was given up, or that was kept because there was no mail server',
+  tag: 'Mails',
+  audience: 'platform',
+  permission: 'mails:resend',
+  access: 'steps',
+  params: IdParams,
+  data: Mail,
 })

@@ -140,7 +140,7 @@ test('refused for now: tried again under the same Message-ID; for good or too of
   await eventually(async () => expect(mailsTo('later@b.example')).toHaveLength(1))
   const dead = await eventually(async () => {
     const { mails } = (
-      await product.operator.call(listMails, { query: { state: 'dead', tenantId: tenant.id } })
+      await product.operator.call(listMails, { query: { status: 'dead', tenantId: tenant.id } })
     ).ok()
     expect(mails).toHaveLength(3)
     return mails

@@ -1,17 +1,27 @@
+import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { paginationOf } from '../../http/contract.ts'
-import { implement, type Route } from '../../http/route.ts'
+import { implement, type PlatformDoor, type RequestContext, type Route } from '../../http/route.ts'
 import type { Outbox } from '../../mail/outbox.ts'
-import { platformSql, type PlatformTx } from '../../tenancy/handles.ts'
+import { platformSql, type Actor, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
 import { likePattern } from '../../tenancy/sql-text.ts'
-import { getMail, listMails, type Mail } from './contract.ts'
+import { recordEvent } from '../audit.ts'
+import { getMail, listMails, resendMail, type Mail } from './contract.ts'
+import { mailProblems } from './problems.ts'
 
 export interface MailPorts {
   readonly outbox: Outbox<PlatformTx>
-  /** A mail may hold a link that is as good as a password: nobody reads it where it is really sent. */
-  readonly showsContent: boolean
+  /**
+   * A mail may hold a link that is as good as a password: nobody reads it where it is really sent, nor one to another
+   * operator where two must agree.
+   */
+  showsContent(mail: Pick<MailData, 'tenantId'>): boolean
+  /** What was given up lies in the tenant's own outbox; false: it is not there, or good for nothing any more. */
+  resendOfTenant(tenantId: string, mailId: string, actor: Actor): Promise<boolean>
 }
+
+type MailData = Static<typeof Mail>
 
 const columns = [
   'm.id',
@@ -29,6 +39,10 @@ const columns = [
   'm.created_at as createdAt',
 ] as const
 
+/** Whether a tenant's mail that was given up can go is known by the tenant's outbox alone. */
+const isResendable = sql<boolean>`m.state IN ('dead', 'kept') AND (m.expires_at IS NULL OR m.expires_at > now())
+  AND (m.sealed_content IS NOT NULL OR (m.state = 'dead' AND m.tenant_id IS NOT NULL))`
+
 function mails() {
   return platformSql.selectFrom('platform.mail as m').leftJoin('platform.tenant as t', 't.id', 'm.tenant_id')
 }
@@ -36,9 +50,9 @@ function mails() {
 export function mailRoutes(ports: MailPorts): Route[] {
   return [
     implement(listMails, async (tx, { query }) => {
-      const { page = 1, limit = 50, search, state, tenantId } = query
+      const { page = 1, limit = 50, search, status, tenantId } = query
       let found = mails()
-      if (state !== undefined) found = found.where('m.state', '=', state)
+      if (status !== undefined) found = found.where('m.state', '=', status)
       if (tenantId !== undefined) found = found.where('m.tenant_id', '=', tenantId)
       if (search !== undefined && search !== '') {
         const pattern = likePattern(search)
@@ -48,7 +62,7 @@ export function mailRoutes(ports: MailPorts): Route[] {
       }
       const rows = await tx.rows(
         found
-          .select([...columns])
+          .select([...columns, isResendable.as('canBeResent')])
           .orderBy('m.id', 'desc')
           .limit(limit)
           .offset((page - 1) * limit),
@@ -57,18 +71,45 @@ export function mailRoutes(ports: MailPorts): Route[] {
       return { mails: rows.map(shown), pagination: paginationOf(Number(counted?.total ?? 0), page, limit) }
     }),
     implement(getMail, async (tx, { params }) => {
-      const row = await tx.row(
-        mails()
-          .select([...columns, 'm.sealed_content'])
-          .where('m.id', '=', params.id),
-      )
-      if (!row) throw new Problem(problems.notFound)
-      const { sealed_content: sealed, ...mail } = row
-      const isShown = ports.showsContent && sealed !== null
+      const { sealed, ...mail } = await read(tx, params.id)
+      const isShown = sealed !== null && ports.showsContent(mail)
       const { html, text } = isShown ? ports.outbox.open(params.id, sealed) : { html: '', text: '' }
-      return { ...shown(mail), content: isShown ? { html, text } : null }
+      return { ...mail, content: isShown ? { html, text } : null }
     }),
+    implement(resendMail, (door, { params }, context) => resend(ports, door, params.id, context)),
   ]
+}
+
+async function resend(
+  ports: MailPorts,
+  door: PlatformDoor,
+  id: string,
+  { actor, now }: RequestContext,
+): Promise<MailData> {
+  const { tenantId, state, sealed } = await door.read((tx) => read(tx, id))
+  const isOfTenant = tenantId !== null && state === 'dead' && sealed === null
+  if (isOfTenant && !(await ports.resendOfTenant(tenantId, id, actor)))
+    throw new Problem(mailProblems.notToBeResent)
+  return door.write(async (tx) => {
+    // The copy stays as it is until the relay tells it what became of the mail this time.
+    if (!isOfTenant && state !== 'dead' && state !== 'kept') throw new Problem(mailProblems.notToBeResent)
+    if (!isOfTenant && !(await ports.outbox.requeue(tx, id, state, now)))
+      throw new Problem(mailProblems.notToBeResent)
+    const details = tenantId === null ? {} : { tenantId }
+    await recordEvent(tx, { action: 'resend', entity: 'mail', entityId: id, ...details })
+    const { sealed: _, ...mail } = await read(tx, id)
+    return mail
+  })
+}
+
+async function read(tx: PlatformRead, id: string): Promise<MailData & { sealed: string | null }> {
+  const row = await tx.row(
+    mails()
+      .select([...columns, isResendable.as('canBeResent'), 'm.sealed_content as sealed'])
+      .where('m.id', '=', id),
+  )
+  if (!row) throw new Problem(problems.notFound)
+  return shown(row)
 }
 
 function shown<Row extends { state: string; nextAttemptAt: string | null }>(

@@ -4,20 +4,13 @@
  * two processes do not send it at once and one that dies leaves it to the next.
  */
 import { sql } from 'kysely'
-import { MailRefused, send, type Envelope, type SendingRules, type SmtpServer } from '../../mail/transport.ts'
 import type { MailContent } from '../../mail/message.ts'
+import { sendAs, type Sender } from '../../mail/sender.ts'
+import { MailRefused, type SendingRules } from '../../mail/transport.ts'
 import type { Outbox, OutboxTable } from '../../mail/outbox.ts'
 import type { Gate, TenantLocation } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx, type TenantTx } from '../../tenancy/handles.ts'
 import type { Visitor } from '../tenants/visits.ts'
-
-export interface Sender {
-  readonly server: SmtpServer
-  readonly from: Envelope['from']
-  readonly replyTo?: string
-  /** What this sender adds to each mail, e.g. a signature. */
-  readonly dress?: (content: MailContent) => MailContent
-}
 
 export interface MailSettings {
   /** undefined: nothing is sent. */
@@ -35,8 +28,8 @@ interface RelayPorts {
   readonly gate: Gate
   readonly settings: MailSettings
   readonly outboxes: { readonly tenant: Outbox<TenantTx>; readonly platform: Outbox<PlatformTx> }
-  /** A user's own way of sending, where they have one. */
-  readonly senderOf?: (tenant: TenantLocation, userId: string) => Promise<Sender | undefined>
+  /** How a user's mails are sent; undefined: as the platform's. */
+  readonly senderOf: (tenant: TenantLocation, userId: string) => Promise<Sender | undefined>
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
 }
 
@@ -48,14 +41,21 @@ interface Row {
   readonly subject: string
   readonly sealed_content: string | null
   readonly sender_user_id?: string | null
+  readonly resent_at: string | null
   readonly attempts: number
   readonly is_expired: boolean
 }
 
 type Outcome =
   | { readonly state: 'sent' | 'kept' }
-  | { readonly state: 'dead'; readonly reason: string }
-  | { readonly state: 'queued'; readonly reason: string; readonly nextAttemptAt: Date }
+  /** `reason` is for whoever sends, `detail` for operators. */
+  | { readonly state: 'dead'; readonly reason: string; readonly detail: string; readonly isVoid: boolean }
+  | {
+      readonly state: 'queued'
+      readonly reason: string
+      readonly detail: string
+      readonly nextAttemptAt: Date
+    }
 
 interface Place {
   readonly table: OutboxTable
@@ -142,47 +142,43 @@ export class MailRelay implements Visitor {
   async #deliver(place: Place, row: Row): Promise<void> {
     const outcome = await this.#outcome(place, row)
     if (outcome.state === 'dead') {
-      this.#ports.log('warn', `Mail ${row.id} (${row.template}) could not be sent: ${outcome.reason}`)
+      this.#ports.log('warn', `Mail ${row.id} (${row.template}) could not be sent: ${outcome.detail}`)
     }
-    const isSeen = outcome.state === 'kept' || outcome.state === 'dead'
+    // What was sent again may have a copy that says that it could not be.
+    const isSeen =
+      outcome.state === 'kept' ||
+      outcome.state === 'dead' ||
+      (outcome.state === 'sent' && row.resent_at !== null)
     if (place.tenant && isSeen) await this.#showOperators(place.tenant, row, outcome)
     await place.write((tx) => settle(tx, place, row, outcome))
   }
 
   async #outcome(place: Place, row: Row): Promise<Outcome> {
     const { settings } = this.#ports
-    if (row.sealed_content === null) return { state: 'dead', reason: 'Its content is gone' }
-    if (row.is_expired) return { state: 'dead', reason: 'What it says had expired before it could be sent' }
+    if (row.sealed_content === null) return voidMail('Its content is gone')
+    if (row.is_expired) return voidMail('What it says had expired before it could be sent')
     try {
       const personal = await this.#personalSender(place, row)
       const sender = personal ?? settings.platform
       if (!sender && settings.keepsUnsent) return { state: 'kept' }
-      if (!sender) throw new MailRefused('There is no mail server: SMTP_URL is not set', false)
+      if (!sender) throw new MailRefused('There is no mail server', { detail: 'SMTP_URL is not set' })
       const content = place.open(row.id, row.sealed_content)
-      await send(
-        sender.server,
-        {
-          messageId: `<${row.id}@${settings.domain}>`,
-          from: sender.from,
-          to: row.recipient,
-          ...(sender.replyTo === undefined ? {} : { replyTo: sender.replyTo }),
-        },
-        sender.dress ? sender.dress(content) : content,
-        settings.rules,
-      )
+      const mail = { messageId: `<${row.id}@${settings.domain}>`, to: row.recipient, content }
+      await sendAs(sender, mail, settings.rules)
       return { state: 'sent' }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      const isFinal = error instanceof MailRefused && error.isFinal
-      if (isFinal || row.attempts >= settings.attemptsMaximum) return { state: 'dead', reason }
+      const refused = error instanceof MailRefused ? error : new MailRefused('The message could not be sent', { detail: String(error) }) // prettier-ignore
+      const { message: reason, detail } = refused
+      if (refused.isFinal || row.attempts >= settings.attemptsMaximum)
+        return { state: 'dead', reason, detail, isVoid: false }
       const pauseMs = Math.min(settings.firstPauseMs * 4 ** (row.attempts - 1), PAUSE_MAXIMUM_MS)
-      return { state: 'queued', reason, nextAttemptAt: new Date(Date.now() + pauseMs) }
+      return { state: 'queued', reason, detail, nextAttemptAt: new Date(Date.now() + pauseMs) }
     }
   }
 
   async #personalSender({ tenant }: Place, { sender_user_id: userId }: Row): Promise<Sender | undefined> {
     if (!tenant || userId === null || userId === undefined) return undefined
-    return this.#ports.senderOf?.(tenant, userId)
+    return this.#ports.senderOf(tenant, userId)
   }
 
   /** A copy of a tenant, made to try things out, writes to nobody. */
@@ -216,8 +212,11 @@ export class MailRelay implements Visitor {
         sql`INSERT INTO ${sql.table(outboxes.platform.table)} (id, tenant_id, template, language, recipient,
             subject, sealed_content, state, attempts, last_error)
           SELECT ${row.id}, id, ${row.template}, ${row.language}, ${row.recipient}, ${row.subject}, ${content},
-            ${outcome.state}, ${row.attempts}, ${'reason' in outcome ? outcome.reason : null}
-          FROM platform.tenant WHERE id = ${tenant.tenantId} ON CONFLICT (id) DO NOTHING`.compile(
+            ${outcome.state}, ${row.attempts}, ${'detail' in outcome ? outcome.detail : null}
+          FROM platform.tenant WHERE id = ${tenant.tenantId} ON CONFLICT (id) DO UPDATE SET
+            state = excluded.state, attempts = excluded.attempts, last_error = excluded.last_error,
+            sealed_content = coalesce(excluded.sealed_content, mail.sealed_content),
+            sent_at = CASE WHEN excluded.state = 'sent' THEN now() END, updated_at = now()`.compile(
           platformSql,
         ),
       ),
@@ -231,6 +230,11 @@ async function nextDue(tx: Tx, table: OutboxTable): Promise<Date | undefined> {
       WHERE state = 'queued'`.compile(platformSql),
   )
   return row?.next ? new Date(row.next) : undefined
+}
+
+/** No attempt could help any more. */
+function voidMail(reason: string): Outcome {
+  return { state: 'dead', reason, detail: reason, isVoid: true }
 }
 
 /** Counted before it is sent: an attempt that kills the process is one too. */
@@ -247,10 +251,14 @@ function claim(tx: Tx, table: OutboxTable): Promise<Row[]> {
 
 async function settle(tx: Tx, { table, tenant }: Place, row: Row, outcome: Outcome): Promise<void> {
   const mail = sql.table(table)
-  const reason = 'reason' in outcome ? outcome.reason : null
+  const reason = 'reason' in outcome ? (tenant ? outcome.reason : outcome.detail) : null
   const nextAttemptAt = outcome.state === 'queued' ? outcome.nextAttemptAt.toISOString() : null
-  // A link that was delivered, or never will be, is nobody's business any more. What was kept stays where it is read.
-  const keepsContent = outcome.state === 'queued' || (outcome.state === 'kept' && tenant === undefined)
+  // A link that was delivered is nobody's business any more. What was kept stays where it is read; what was given
+  // up may be sent again by hand, as long as it is good for anything.
+  const keepsContent =
+    outcome.state === 'queued' ||
+    (outcome.state === 'kept' && tenant === undefined) ||
+    (outcome.state === 'dead' && !outcome.isVoid)
   await tx.run(
     sql`UPDATE ${mail} SET state = ${outcome.state}, last_error = ${reason}, updated_at = now(),
         sent_at = CASE WHEN ${outcome.state === 'sent'} THEN now() END,

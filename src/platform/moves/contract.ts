@@ -88,6 +88,7 @@ export const undoMove = operation({
 export const dropKeptCopy = operation({
   ...shared,
   name: 'dropKeptCopy',
+  needsApproval: true,
   method: 'DELETE',
   path: '/tenants/{id}/moves/{moveId}/copy',
   summary: 'Drop the old database of a move before its time, e.g. to free a server',

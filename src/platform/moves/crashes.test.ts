@@ -20,7 +20,7 @@ import {
   whenReady,
   type ServerProcess,
 } from '../../testing/process.ts'
-import { OPERATOR, SECRET_KEY, signIn, signInAsOperator, tenantBody } from '../../testing/product.ts'
+import { environmentOn, signIn, signInAsOperator, tenantBody } from '../../testing/product.ts'
 import { startSecondServer, type SecondServer } from '../../testing/servers.ts'
 import { createTenant, listTenants } from '../tenants/contract.ts'
 import { listMoves, moveTenant } from './contract.ts'
@@ -32,21 +32,13 @@ let second: SecondServer
 let healthy: ServerProcess
 let operator: Client
 let secondId: string
-const environment: Record<string, string> = {}
+let environment: Record<string, string>
 
 beforeAll(async () => {
   ;[first, second] = await Promise.all([startSecondServer(['fsync=off']), startSecondServer(['fsync=off'])])
   const { host, port, user, password } = first.admin
-  Object.assign(environment, {
-    ENVIRONMENT: 'test',
-    DATABASE_URL: `postgres://${user}:${password}@${host}:${port}/platform_moves`,
-    SECRET_KEY,
+  environment = environmentOn(`postgres://${user}:${password}@${host}:${port}`, 'platform_moves', {
     DATA_DIR: join(directory, 'data'),
-    HOST: '127.0.0.1',
-    PORT: '0',
-    OPERATOR_EMAIL: OPERATOR.email,
-    OPERATOR_PASSWORD: OPERATOR.password,
-    READY_DATABASES: '0',
     CONNECTION_WAIT_MS: '10000', // many processes at once keep the machine busy
   })
   healthy = await startProcess(environment)

@@ -9,6 +9,7 @@
  */
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
+import { runStep } from '../../jobs/steps.ts'
 import { isTakenOver, startWorkflow } from '../../jobs/workflows.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { catchUp, sinceNow, sinceOf, type CaughtUp } from '../../tenancy/catch-up.ts'
@@ -198,7 +199,7 @@ export class Moving {
       name === 'compensation' || name === 'finish'
         ? { maxAttempts: compensationAttempts, backoffRate: 2 }
         : { maxAttempts: name === 'compare' ? 1 : STEP_ATTEMPTS, backoffRate: 2 }
-    return DBOS.runStep(
+    return runStep(
       async () => {
         await atStep?.(`move ${name}`, 'before', tenantId)
         const result = await work()

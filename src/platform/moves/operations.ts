@@ -10,6 +10,7 @@ import { choosePlace } from '../servers/placement.ts'
 import { claimTenant } from '../tenants/busy.ts'
 import { dropKeptCopy, getMove, listMoves, moveTenant, undoMove, type Move } from './contract.ts'
 import { operationIdOf, workOf, type Moving } from './moving.ts'
+import { tenantProblems } from '../tenants/problems.ts'
 import { moveProblems } from './problems.ts'
 
 type MoveData = Static<typeof Move>
@@ -84,7 +85,7 @@ async function reserve(tx: PlatformTx, { id, tenantId, serverId, undoesId }: Res
   )
   if (!tenant) throw new Problem(problems.notFound, { message: 'There is no such tenant' })
   if (!MOVABLE.has(tenant.status) || tenant.database === null) {
-    throw new Problem(moveProblems.notMovable, { message: `The tenant is ${tenant.status}` })
+    throw new Problem(tenantProblems.wrongState, { message: `The tenant is ${tenant.status}` })
   }
   if (tenant.schemaVersion !== newestVersion('tenant')) throw new Problem(moveProblems.behind)
   if (undoesId !== null) await refuseUnlessLast(tx, tenantId, undoesId)

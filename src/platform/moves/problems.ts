@@ -7,7 +7,6 @@ export const moveProblems = {
     status: 409,
     message: 'Other long work has this tenant now; try again when it is done',
   },
-  notMovable: { code: 'WRONG_STATE', status: 409, message: 'The tenant is not in a state that allows this' },
   behind: {
     code: 'SCHEMA_DIFFERS',
     status: 409,

@@ -7,11 +7,12 @@ import { BASE_PATHS } from '../../http/server.ts'
 import { SYSTEM } from '../../server/product.ts'
 import { platformSql } from '../../tenancy/handles.ts'
 import type { Client } from '../../testing/client.ts'
+import { startWeakServer } from '../../testing/weak-server.ts'
 import { rawRequest } from '../../testing/process.ts'
 import { OPERATOR, startTestProduct, type TestProduct } from '../../testing/product.ts'
 import { sampleOf } from '../../testing/samples.ts'
-import { operatorLogin, operatorLogout, operatorMe, operatorRefresh, operatorRoles } from './contract.ts'
-import { operatorPermissions } from './permissions.ts'
+import { operatorLogin, operatorLogout, operatorMe, operatorRefresh } from './contract.ts'
+import { operatorPermissions, operatorRoles, type OperatorRole } from './rules/permissions.ts'
 
 const PASSWORD = 'Operator-pass-2'
 let product: TestProduct
@@ -55,13 +56,13 @@ describe('sessions', () => {
         'AUTH_FAILED',
         answers[0].error.message,
       ])
+    await product.refusals.write()
     const refused = await product.gate.readPlatform(SYSTEM, (tx) =>
       tx.rows(
         sql<{
           email: string
-        }>`SELECT details ->> 'email' AS email FROM platform.audit_event WHERE action = 'sign-in refused' ORDER BY 1`.compile(
-          platformSql,
-        ),
+        }>`SELECT details ->> 'account' AS email FROM platform.audit_event
+          WHERE action = 'refused' AND entity = 'operatorLogin' ORDER BY 1`.compile(platformSql),
       ),
     )
     expect(refused.map(({ email }) => email)).toEqual(['nobody@operators.example', OPERATOR.email])
@@ -120,13 +121,14 @@ describe('permissions', () => {
   async function ask(
     operation: Operation,
     token: string | undefined,
+    url = product.url,
   ): Promise<{ status: number; code: string }> {
     const nowhere = '00000000-0000-4000-8000-000000000001'
     const body = operation.body ? sampleOf(operation.body, nowhere) : undefined
     // Refused by its rules even where the role allows it: nothing is made on the way.
     const refusable = operation.name === 'createTenant' ? { ...(body as object), subdomain: 'www' } : body
     const answer = await rawRequest(
-      product.url,
+      url,
       operation.method,
       `${BASE_PATHS.platform}${operation.path.replaceAll(/\{\w+\}/g, nowhere)}`,
       token === undefined ? {} : { authorization: `Bearer ${token}` },
@@ -142,22 +144,64 @@ describe('permissions', () => {
       .map(({ operation }) => operation)
       .filter(({ audience, permission }) => audience === 'platform' && permission.includes(':'))
 
-  test.each(operatorRoles)('of %s are what the matrix says, on every route', async (role) => {
-    const { token } = await signIn(`${role}@operators.example`)
+  /** Routes that answer a role otherwise than the matrix says. */
+  async function breaches(role: OperatorRole, token: string, url?: string): Promise<string[]> {
     const wrong: string[] = []
     for (const operation of operations()) {
-      const { status, code } = await ask(operation, token)
+      const { status, code } = await ask(operation, token, url)
       const isRefused = status === 403 && code === 'PERMISSION_DENIED'
       const isAllowed = operatorPermissions[role].includes(operation.permission)
       if (isAllowed ? isRefused || status === 401 || status >= 500 : !isRefused)
         wrong.push(`${operation.name}: ${status} ${code}`)
     }
+    return wrong
+  }
+
+  test.each(operatorRoles)('of %s are what the matrix says, on every route', async (role) => {
+    const { token } = await signIn(`${role}@operators.example`)
+    const wrong = await breaches(role, token)
     expect(operations().length).toBeGreaterThan(6)
     expect(wrong).toEqual([])
   })
 
-  test('without a token there are none', async () => {
-    for (const operation of operations()) expect((await ask(operation, undefined)).status).toBe(401)
+  test('without a token no route answers but those that say so', async () => {
+    const all = product.routes
+      .map(({ operation }) => operation)
+      .filter(({ audience }) => audience === 'platform')
+    const anonymous = all.filter(({ permission }) => permission === 'anonymous').map(({ name }) => name)
+    expect(anonymous.toSorted()).toEqual([
+      'operatorLogin',
+      'operatorRefresh',
+      'operatorRequestPasswordReset',
+      'operatorResetPassword',
+    ])
+    const open: string[] = []
+    for (const operation of all) {
+      if (anonymous.includes(operation.name)) continue
+      const { status, code } = await ask(operation, undefined)
+      if (status !== 401 || code !== 'AUTH_REQUIRED') open.push(operation.name)
+    }
+    expect(open).toEqual([])
+  })
+
+  test('control: a route whose guard was taken out is found', async () => {
+    const unguarded = product.routes.map((route) =>
+      route.operation.name === 'listOperators' || route.operation.name === 'deleteOperator'
+        ? { ...route, operation: { ...route.operation, permission: 'signed-in' as const } }
+        : route,
+    )
+    const weak = await startWeakServer(product, unguarded, {
+      authenticateOperator: (token) => product.operators.sessions.authenticate(product.gate, token, SYSTEM),
+    })
+    try {
+      const { token } = await signIn('billing@operators.example')
+      expect(await breaches('billing', token, weak.url)).toEqual([
+        'listOperators: 200 ',
+        'deleteOperator: 404 NOT_FOUND',
+      ])
+    } finally {
+      await weak.stop()
+    }
   })
 
   test('tell roles apart: an owner may what a reader may not', () => {

@@ -1,62 +1,89 @@
-/** Operators: signing in, going on, ending; and the first operator of a new installation. */
+/** Sessions of operators: signing in, going on, ending; and the first operator of a new installation. */
 import { randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
 import type { Static } from 'typebox'
+import {
+  operatorTables,
+  restrictionColumns,
+  restrictionOf,
+  type RestrictionRow,
+} from '../../accounts/account.ts'
+import { secondFactorState, type SecondFactors } from '../../accounts/second-factors.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
 import { hashPassword, passwordMatches } from '../../http/password-hashes.ts'
-import {
-  implement,
-  type PlatformDoor,
-  type Principal,
-  type RequestContext,
-  type Route,
-} from '../../http/route.ts'
+import type { PlatformDoor, Principal, RequestContext } from '../../http/route.ts'
 import { Principals, Sessions, type OpenSession, type SessionSettings } from '../../http/sessions.ts'
 import type { Tokens } from '../../http/tokens.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
 import { recordEvent } from '../audit.ts'
-import {
-  operatorLogin,
-  operatorLogout,
-  operatorMe,
-  operatorRefresh,
-  type Operator,
-  type OperatorSession,
-} from './contract.ts'
-import { operatorPermissions, type OperatorRole } from './permissions.ts'
+import type { Operator, OperatorSession } from './contract.ts'
+import { operatorByEmail } from './records.ts'
+import { operatorPermissions, type OperatorRole } from './rules/permissions.ts'
+
+type OperatorAccount = Static<typeof Operator>
 
 const PRINCIPALS_MAXIMUM = 1_000
 
+export interface OperatorSessionSettings extends SessionSettings {
+  readonly passwordAgeDaysMaximum: number
+  readonly operatorsNeedSecondFactor: boolean
+}
+
+interface Credentials {
+  readonly email: string
+  readonly password: string
+  readonly totp?: string
+}
+
+type OwnRow = RestrictionRow & {
+  readonly id: string
+  readonly full_name: string
+  readonly email: string
+  readonly role: OperatorRole
+  readonly second_factor: OperatorAccount['secondFactor']
+}
+
 export class OperatorSessions {
   readonly #tokens: Tokens
-  readonly #sessions: Sessions<PlatformTx>
+  /** As they are kept. */
+  readonly table: Sessions<PlatformTx>
+  readonly #restriction: string
+  readonly #isRequired: string
   readonly #principals = new Principals(PRINCIPALS_MAXIMUM)
 
-  constructor(tokens: Tokens, settings: SessionSettings) {
+  constructor(tokens: Tokens, settings: OperatorSessionSettings) {
     this.#tokens = tokens
-    this.#sessions = new Sessions(
+    this.#isRequired = String(settings.operatorsNeedSecondFactor)
+    this.#restriction = restrictionColumns(operatorTables, {
+      owner: 'o',
+      days: String(settings.passwordAgeDaysMaximum),
+      isByPassword: 'true',
+      isRequired: this.#isRequired,
+    })
+    this.table = new Sessions(
       {
         name: 'platform.operator_session',
         ownerColumn: 'operator_id',
         ownerTable: 'platform.operator',
-        ownerMayGoOn: 'owner.is_active',
+        ownerMayGoOn: 'owner.is_active AND owner.deleted_at IS NULL',
       },
       settings,
     )
   }
 
   async authenticate(gate: Gate, token: string, actor: Actor): Promise<Principal> {
-    const { sessionId } = await this.#tokens.verify('operator', token)
+    const { sessionId } = await this.#tokens.verify(['operator'], token)
     return this.#principals.of(sessionId, async () => {
-      const row = await gate.readPlatform(actor, (tx) => liveSession(tx, sessionId))
+      const row = await gate.readPlatform(actor, (tx) => this.#live(tx, sessionId))
       return (
         row && {
           kind: 'operator',
           id: row.operator_id,
           sessionId,
           companyId: null,
-          permissions: new Set(operatorPermissions[row.role as OperatorRole]),
-          mustChangePassword: false,
+          permissions: new Set(permissionsOf(row)),
+          restriction: restrictionOf(row),
         }
       )
     })
@@ -70,61 +97,70 @@ export class OperatorSessions {
     this.#principals.forgetAll()
   }
 
-  purge(tx: PlatformTx, before: Date, maximum: number): Promise<number> {
-    return this.#sessions.purge(tx, before, maximum)
-  }
-
-  routes(announceSessionEnd: (sessionId: string) => Promise<void>): Route[] {
-    /** This process knows before it answers; the others when they hear of it. */
-    const tellEnd = (sessionId: string): Promise<void> => {
-      this.forget(sessionId)
-      return announceSessionEnd(sessionId)
-    }
-    return [
-      implement(operatorLogin, (door, { body }, context) => this.signIn(door, body, context)),
-      implement(operatorRefresh, (door, { body }, context) =>
-        this.#sessions.goOn(
-          door,
-          body.refreshToken,
-          context,
-          (tx, session) => this.#answer(tx, session, context.now),
-          tellEnd,
-        ),
-      ),
-      implement(operatorLogout, async (door, _input, { principal }) => {
-        if (!principal) throw new Problem(problems.authenticationRequired)
-        await door.write((tx) => this.#sessions.end(tx, principal.sessionId, 'signed out'))
-        await tellEnd(principal.sessionId)
-        return {}
-      }),
-      implement(operatorMe, async (tx, _input, { principal }) => readOperator(tx, principal?.id ?? '')),
-    ]
+  goOn(
+    door: PlatformDoor,
+    refreshToken: string,
+    context: RequestContext,
+    tellEnd: (sessionId: string) => Promise<void>,
+  ): Promise<Static<typeof OperatorSession>> {
+    const answer = (tx: PlatformTx, session: OpenSession) => this.#answer(tx, session, context.now)
+    return this.table.goOn(door, refreshToken, context, answer, tellEnd)
   }
 
   async signIn(
     door: PlatformDoor,
-    { email, password }: { email: string; password: string },
+    { email, password, totp }: Credentials,
+    secondFactors: SecondFactors<PlatformTx>,
     context: RequestContext,
   ): Promise<Static<typeof OperatorSession>> {
     const operator = await door.read((tx) => operatorByEmail(tx, email))
     const matches = await passwordMatches(password, operator?.password_hash)
-    if (!operator || !matches || !operator.is_active) {
-      await door.write((tx) =>
-        recordEvent(tx, { action: 'sign-in refused', entity: 'operator', details: { email } }),
-      )
-      throw new Problem(problems.authenticationFailed)
-    }
+    if (!operator || !matches || !operator.is_active) throw new Problem(problems.authenticationFailed)
+    await secondFactors.assertPassed(door, operator.id, totp, context.now)
     return door.write(async (tx) => {
-      const session = await this.#sessions.begin(tx, { id: operator.id, isRemembered: false }, context)
-      await tx.run(
+      // First, so that those who sign in at the same moment are counted one after the other; and only with what was
+      // compared: half a minute may have passed, in which the password was changed and all sessions ended.
+      const admitted = await tx.run(
         platformSql
           .updateTable('platform.operator')
           .set({ last_login_at: context.now.toISOString() })
-          .where('id', '=', operator.id),
+          .where('id', '=', operator.id)
+          .where('password_hash', '=', operator.password_hash)
+          .where('is_active', '=', true)
+          .where('deleted_at', 'is', null),
       )
-      await recordEvent(tx, { action: 'sign-in', entity: 'operator', entityId: operator.id })
+      if (admitted !== 1) throw new Problem(problems.authenticationFailed)
+      const session = await this.table.begin(tx, { id: operator.id, isRemembered: false }, context)
       return this.#answer(tx, session, context.now)
     })
+  }
+
+  async operatorData(tx: PlatformRead, id: string): Promise<OperatorAccount> {
+    const row = await tx.row(
+      sql<OwnRow>`SELECT o.id, o.full_name, o.email, o.role, ${sql.raw(this.#restriction)},
+          ${sql.raw(secondFactorState(operatorTables, 'o', this.#isRequired))} AS second_factor
+        FROM platform.operator o WHERE o.id = ${id}`.compile(platformSql),
+    )
+    if (!row) throw new Problem(problems.tokenInvalid)
+    return {
+      id: row.id,
+      fullName: row.full_name,
+      email: row.email,
+      role: row.role,
+      permissions: [...permissionsOf(row)],
+      restriction: restrictionOf(row) ?? null,
+      secondFactor: row.second_factor,
+    }
+  }
+
+  #live(tx: PlatformRead, sessionId: string) {
+    return tx.row(
+      sql<RestrictionRow & { operator_id: string; role: OperatorRole }>`
+        SELECT s.operator_id, o.role, ${sql.raw(this.#restriction)}
+        FROM platform.operator_session s JOIN platform.operator o ON o.id = s.operator_id
+        WHERE s.id = ${sessionId} AND s.ended_at IS NULL AND s.expires_at > now()
+          AND o.is_active AND o.deleted_at IS NULL`.compile(platformSql),
+    )
   }
 
   async #answer(
@@ -132,7 +168,7 @@ export class OperatorSessions {
     { ownerId: operatorId, sessionId, refreshToken }: OpenSession,
     now: Date,
   ): Promise<Static<typeof OperatorSession>> {
-    const operator = await readOperator(tx, operatorId)
+    const operator = await this.operatorData(tx, operatorId)
     const claims = {
       userId: operatorId,
       email: operator.email,
@@ -174,36 +210,7 @@ export async function ensureFirstOperator(
   return password === undefined ? chosen : undefined
 }
 
-function operatorByEmail(tx: PlatformRead, email: string) {
-  return tx.row(
-    platformSql
-      .selectFrom('platform.operator')
-      .select(['id', 'password_hash', 'is_active'])
-      .where((eb) => eb(eb.fn('lower', ['email']), '=', email.toLowerCase())),
-  )
-}
-
-function liveSession(tx: PlatformRead, sessionId: string) {
-  return tx.row(
-    platformSql
-      .selectFrom('platform.operator_session as s')
-      .innerJoin('platform.operator as o', 'o.id', 's.operator_id')
-      .select(['s.operator_id', 'o.role'])
-      .where('s.id', '=', sessionId)
-      .where('s.ended_at', 'is', null)
-      .where('s.expires_at', '>', new Date().toISOString())
-      .where('o.is_active', '=', true),
-  )
-}
-
-async function readOperator(tx: PlatformRead, id: string): Promise<Static<typeof Operator>> {
-  const row = await tx.row(
-    platformSql
-      .selectFrom('platform.operator')
-      .select(['id', 'full_name as fullName', 'email', 'role'])
-      .where('id', '=', id),
-  )
-  if (!row) throw new Problem(problems.tokenInvalid)
-  const role = row.role as OperatorRole
-  return { ...row, role, permissions: [...operatorPermissions[role]] }
+/** A session that is confined may do nothing but be mended. */
+function permissionsOf(row: RestrictionRow & { readonly role: OperatorRole }): readonly string[] {
+  return restrictionOf(row) ? [] : operatorPermissions[row.role]
 }

@@ -93,6 +93,7 @@ export const Restore = Type.Object({
 export const createRestore = operation({
   ...shared,
   name: 'createRestore',
+  needsApproval: { mode: ['swap'] },
   method: 'POST',
   path: '/tenants/{id}/restores',
   summary: 'Restore a backup: beside the live database, in its place, or as a new tenant',
@@ -149,6 +150,7 @@ export const getRestore = operation({
 export const swapRestore = operation({
   ...shared,
   name: 'swapRestore',
+  needsApproval: true,
   method: 'POST',
   path: '/restores/{id}/swap',
   summary: "Put a ready side database in the place of the tenant's own, after a backup of that",
@@ -162,6 +164,7 @@ export const swapRestore = operation({
 export const undoRestore = operation({
   ...shared,
   name: 'undoRestore',
+  needsApproval: true,
   method: 'POST',
   path: '/restores/{id}/undo',
   summary: 'Put the database back that a swap replaced; the restored one stands beside again',
@@ -175,6 +178,7 @@ export const undoRestore = operation({
 export const discardRestore = operation({
   ...shared,
   name: 'discardRestore',
+  needsApproval: true,
   method: 'DELETE',
   path: '/restores/{id}',
   summary: 'Drop what a restore keeps: its side database, or the database that a swap replaced',

@@ -20,7 +20,7 @@ import {
   whenReady,
   type ServerProcess,
 } from '../../testing/process.ts'
-import { OPERATOR, SECRET_KEY, signIn, signInAsOperator, tenantBody } from '../../testing/product.ts'
+import { environmentOn, signIn, signInAsOperator, tenantBody } from '../../testing/product.ts'
 import { createBackup, getBackup } from '../backups/contract.ts'
 import { archiveTenant } from '../closing/contract.ts'
 import { archiveSteps } from '../closing/closing.ts'
@@ -39,20 +39,10 @@ let operator: Client
 
 beforeAll(async () => {
   postgres = await startEmbeddedPostgres({ directory, settings: ['fsync=off'] })
-  const url = new URL(postgres.adminUrl)
-  url.pathname = '/erp_platform'
-  environment = {
-    ENVIRONMENT: 'test',
-    DATABASE_URL: url.href,
-    SECRET_KEY,
+  environment = environmentOn(postgres.adminUrl, 'erp_platform', {
     DATA_DIR: join(directory, 'data'),
-    HOST: '127.0.0.1',
-    PORT: '0',
-    OPERATOR_EMAIL: OPERATOR.email,
-    OPERATOR_PASSWORD: OPERATOR.password,
-    READY_DATABASES: '0',
     CONNECTION_WAIT_MS: '10000', // many processes at once keep the machine busy
-  }
+  })
   healthy = await startProcess(environment)
   operator = await signInAsOperator(new Client(healthy.url))
 })

@@ -9,7 +9,8 @@ import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type PlatformTx } from '../../tenancy/handles.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
 import { SYSTEM } from './records.ts'
-import { restoreProblems, writeRequest } from './requests.ts'
+import { restoreProblems } from './problems.ts'
+import { writeRequest } from './requests.ts'
 import type { Restoring } from './restoring.ts'
 
 export interface DrillPorts {

@@ -17,7 +17,8 @@ import {
   type Restore,
 } from './contract.ts'
 import type { Drills } from './drills.ts'
-import { restoreProblems, writeRequest, type RestoreRequest } from './requests.ts'
+import { restoreProblems } from './problems.ts'
+import { writeRequest, type RestoreRequest } from './requests.ts'
 import { SWAP_RESTORE, UNDO_RESTORE, type Restoring } from './restoring.ts'
 
 type RestoreData = Static<typeof Restore>

@@ -14,6 +14,7 @@ import { newestVersion } from '../../tenancy/migrations.ts'
 import { identifier } from '../../tenancy/sql-text.ts'
 import { announce } from '../announcements.ts'
 import { recordEvent } from '../audit.ts'
+import { forgetTenantSeal } from '../audit/chains.ts'
 import { databaseNameOf } from '../tenants/databases.ts'
 import type { RestoreWork } from './ports.ts'
 import { claimTenant, isHeldFor, releaseTenant } from '../tenants/busy.ts'
@@ -114,6 +115,7 @@ export async function settle(work: RestoreWork, restoreId: string): Promise<void
     await setRestore(tx, restoreId, sql`state = 'swapped', side_database = NULL, side_role = NULL,
       sealed_side_password = NULL, error = NULL, finished_at = now()${keeps}`) // prettier-ignore
     const details = { restoreId, backupId: restore.backupId }
+    await forgetTenantSeal(tx, tenant.id, 'a backup was restored')
     await recordEvent(tx, {
       action: 'restore',
       entity: 'tenant',
@@ -175,6 +177,7 @@ export async function settleBack(work: RestoreWork, restoreId: string): Promise<
     if (!(await releaseTenant(tx, tenantId, ownOperation()))) return
     await setRestore(tx, restoreId, sql`state = 'undone', side_database = ${asideName(restoreId)},
       kept_database = NULL, kept_until = NULL, error = NULL, finished_at = now()`) // prettier-ignore
+    await forgetTenantSeal(tx, tenantId, 'a restore was undone')
     await recordEvent(tx, { action: 'undo restore', entity: 'tenant', entityId: tenantId, tenantId, details: { restoreId } }) // prettier-ignore
     await announce(tx, { kind: 'tenant', tenantId })
     await announce(tx, { kind: 'user-session', tenantId, sessionId: null })

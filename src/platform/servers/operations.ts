@@ -224,6 +224,10 @@ async function changedConnection(
   if (host === null || port === null || sslMode === null) {
     throw refuse('host', 'CONFIGURED', 'The address of this server is in the configuration (DATABASE_URL)')
   }
+  const isElsewhere = (['host', 'port', 'sslMode'] as const).some((field) => (body[field] ?? before[field]) !== before[field]) // prettier-ignore
+  // We sign in there before we know who it is: what we keep is not shown to whatever address somebody names.
+  if (isElsewhere && body.adminPassword === undefined)
+    throw refuse('adminPassword', 'REQUIRED', 'Another address takes the administrator’s password again')
   const { user, password, database } = (await ports.servers.locate(before.id)).admin
   const connection: ServerConnection = {
     host: body.host ?? host,

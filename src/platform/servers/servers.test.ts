@@ -1,9 +1,10 @@
 /** Several database servers: two real ones at once, one of them behind a way that can be cut. */
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Static } from 'typebox'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { me } from '../../erp/identity/contract.ts'
 import { addressOf, DatabaseServer, withClient } from '../../tenancy/databases.ts'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../tenancy/embedded.ts'
@@ -263,15 +264,39 @@ describe('changing', () => {
     const elsewhere = { host: main.host, port: main.port, adminUser: main.user, adminPassword: main.password }
     const refused = await product.operator.call(changeServer, { params, body: elsewhere })
     expect(refused.refusals).toEqual(['host ANOTHER_SERVER', 'host KNOWN'])
-    const nowhere = await product.operator.call(changeServer, { params, body: { port: 1 } })
+    const adminPassword = admin.password
+    const nowhere = await product.operator.call(changeServer, { params, body: { port: 1, adminPassword } })
     expect(nowhere.refusals).toEqual(['host UNREACHABLE'])
     // Control: another way to the same server is taken, and its tenants follow.
-    const direct = await product.operator.call(changeServer, { params, body: { port: admin.port } })
+    const body = { port: admin.port, adminPassword }
+    const direct = await product.operator.call(changeServer, { params, body })
     expect(direct.ok().port).toBe(admin.port)
     const before = way.attempts
     const tenant = await product.createTenant({ serverId: server.id })
     expect((await tenant.admin.call(me)).status).toBe(200)
     expect(way.attempts).toBe(before)
+  })
+
+  test('of the address takes the password again: what we keep is told to no server that somebody names', async () => {
+    const params = { id: server.id }
+    const heard: string[] = []
+    const listener = createServer((socket) => {
+      heard.push('a connection')
+      socket.destroy()
+    })
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+    const { port } = listener.address() as AddressInfo
+    for (const elsewhere of [{ port }, { host: '127.0.0.2' }, { sslMode: 'require' as const }]) {
+      const answer = await product.operator.call(changeServer, { params, body: elsewhere })
+      expect(answer.refusals).toEqual(['adminPassword REQUIRED'])
+    }
+    expect(heard).toEqual([])
+    // Control: with one, which is the caller's to give away, it is gone to; the same address needs none.
+    await product.operator.call(changeServer, { params, body: { port, adminPassword: 'theirs' } })
+    expect(heard.length).toBeGreaterThan(0)
+    listener.close()
+    const { port: known } = (await product.operator.call(getServer, { params })).ok()
+    ;(await product.operator.call(changeServer, { params, body: { port: known! } })).ok()
   })
 
   test('of an address that the configuration names is refused', async () => {
@@ -293,6 +318,31 @@ describe('changing', () => {
     expect(
       (await product.operator.call(changeServer, { params, body: { region: 'us' } }, headers)).status,
     ).toBe(412)
+  })
+})
+
+describe('a template that a process of another version drops before it is copied', () => {
+  async function makeBlank(drops: number): Promise<void> {
+    const there = await product.servers.get(server.id)
+    const create = there.create.bind(there)
+    let left = drops
+    const dropping = vi.spyOn(there, 'create').mockImplementation(async (database, template, owner) => {
+      if (template !== undefined && left-- > 0) await there.drop(template)
+      return create(database, template, owner)
+    })
+    try {
+      await product.databases.makeBlank(server.id, 'blank')
+      expect(await there.exists('blank')).toBe(true)
+    } finally {
+      dropping.mockRestore()
+      await there.drop('blank')
+    }
+  }
+
+  test('is made again', () => makeBlank(2))
+  test('control: not for ever', async () => {
+    await expect(makeBlank(9)).rejects.toThrow('does not exist')
+    await makeBlank(0)
   })
 })
 

@@ -5,6 +5,7 @@
  * - provisioning: making the tenant's database, role, default data and first admin
  */
 import { Type } from 'typebox'
+import { NewPassword } from '../../accounts/contract.ts'
 import {
   CountryCode,
   CurrencyCode,
@@ -89,13 +90,7 @@ export const TenantBody = Type.Object(
     ),
     adminName: Type.String({ minLength: 1, maxLength: 200 }),
     adminEmail: Email,
-    adminPassword: Type.Optional(
-      Type.String({
-        minLength: 8,
-        maxLength: 72,
-        description: 'Without it the answer carries a set-password link',
-      }),
-    ),
+    adminPassword: Type.Optional(NewPassword),
   },
   { additionalProperties: false },
 )

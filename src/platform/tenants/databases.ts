@@ -40,6 +40,9 @@ const COLUMNS = [
   'template_fingerprint',
 ] as const
 
+const UNDEFINED_DATABASE = '3D000'
+const TEMPLATE_TRIES = 3
+
 export interface TenantDatabasesOptions {
   readonly gate: Gate
   readonly servers: DatabaseServers
@@ -213,8 +216,16 @@ export class TenantDatabases {
 
   async #clone(server: DatabaseServer, database: string, serverId: string): Promise<void> {
     if (await server.exists(database)) return
-    await this.#ensureTemplate(serverId)
-    await server.create(database, this.template)
+    for (let attempt = 1; ; attempt++) {
+      await this.#ensureTemplate(serverId)
+      try {
+        return await server.create(database, this.template)
+      } catch (error) {
+        // A process of another version has dropped our template in between.
+        const isGone = (error as { code?: string }).code === UNDEFINED_DATABASE
+        if (!isGone || attempt === TEMPLATE_TRIES) throw error
+      }
+    }
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 import { BoundedCache } from '../../kernel/bounded-cache.ts'
 import { Problem, problems } from '../../kernel/problem.ts'
-import type { TenantEntry } from '../../http/server.ts'
+import type { TenantEntry } from '../../http/admission.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformRead } from '../../tenancy/handles.ts'
 import type { DatabaseAddress } from '../../tenancy/pools.ts'

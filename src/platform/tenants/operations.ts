@@ -4,7 +4,7 @@ import { countries } from '../../kernel/country.ts'
 import { currencies } from '../../kernel/currency.ts'
 import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { chartTemplates } from '../../erp/onboarding.ts'
-import { paginationOf } from '../../http/contract.ts'
+import { newestFirst, paginationOf } from '../../http/contract.ts'
 import { isCommonPassword } from '../../http/common-passwords.ts'
 import { implement, type PlatformDoor, type RequestContext, type Route } from '../../http/route.ts'
 import { platformSql, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
@@ -31,6 +31,7 @@ import { choosePlace } from '../servers/placement.ts'
 import type { DatabasePasswords } from './passwords.ts'
 import { operationIdOf, type Provisioning } from './provisioning.ts'
 import { chartTemplateFor, checkSignUp } from './rules/sign-up.ts'
+import { tenantProblems } from './problems.ts'
 
 export interface TenantPorts {
   readonly provisioning: Provisioning
@@ -49,17 +50,6 @@ type Body = Static<typeof TenantBody>
 /** A ready tenant answers 201; one that takes longer than this answers 202. */
 const PATIENCE_MS = 20_000
 
-const provisioningFailed = {
-  code: 'PROVISIONING_FAILED',
-  status: 503,
-  message: 'The tenant could not be made; nothing of it is left. Try again',
-}
-const wrongState = {
-  code: 'WRONG_STATE',
-  status: 409,
-  message: 'The tenant is not in a state that allows this',
-}
-
 export function tenantRoutes(ports: TenantPorts): Route[] {
   return [
     implement(createTenant, (door, { body }, context) => create(ports, door, body, context)),
@@ -68,15 +58,12 @@ export function tenantRoutes(ports: TenantPorts): Route[] {
     implement(getTenant, (tx, { params }) => read(ports, tx, params.id)),
     implement(suspendTenant, async (door, { params, body }) => {
       const { tenant, backupId } = await door.write(async (tx) => ({
-        tenant: await changeStatus(
-          ports,
-          tx,
-          params.id,
-          'suspended',
-          ['active', 'read_only'],
-          body.reason,
-          body.cause ?? 'other',
-        ),
+        tenant: await changeStatus(ports, tx, params.id, {
+          status: 'suspended',
+          from: ['active', 'read_only'],
+          reason: body.reason,
+          cause: body.cause ?? 'other',
+        }),
         // Of the data as they are when the door is shut: written down with the suspension, never without it.
         backupId: await ports.backups.plan(tx, params.id, 'suspension'),
       }))
@@ -85,11 +72,16 @@ export function tenantRoutes(ports: TenantPorts): Route[] {
       return tenant
     }),
     implement(activateTenant, (tx, { params, body }) =>
-      changeStatus(ports, tx, params.id, 'active', ['suspended', 'read_only'], body?.reason ?? null),
+      changeStatus(ports, tx, params.id, {
+        status: 'active',
+        from: ['suspended', 'read_only'],
+        reason: body?.reason ?? null,
+        cause: null,
+      }),
     ),
     implement(changeDatabasePassword, async (door, { params }, context) => {
       const tenant = await door.read((tx) => read(ports, tx, params.id))
-      if (tenant.databaseName === null || tenant.status === 'provisioning') throw new Problem(wrongState, { message: `The tenant is ${tenant.status}` }) // prettier-ignore
+      if (tenant.databaseName === null || tenant.status === 'provisioning') throw new Problem(tenantProblems.wrongState, { message: `The tenant is ${tenant.status}` }) // prettier-ignore
       return { operationId: await ports.passwords.start(context.newId(), params.id) }
     }),
     implement(changeDatabasePasswords, async (_door, _input, context) => ({
@@ -155,7 +147,7 @@ async function provisioned(
     ),
     patience(),
   ])
-  if (outcome === 'failed') throw new Problem(provisioningFailed, { retryAfterSeconds: 5 })
+  if (outcome === 'failed') throw new Problem(tenantProblems.provisioningFailed, { retryAfterSeconds: 5 })
   if (outcome === 'not yet') context.answer.status = 202
   const tenant = await door.read((tx) => read(ports, tx, id))
   const setPasswordUrl = hasPassword
@@ -182,7 +174,7 @@ async function retry(
     )
     if (!failed) throw new Problem(problems.notFound, { message: 'There is no such tenant' })
     if (failed.status !== 'failed') {
-      throw new Problem(wrongState, { message: `The tenant is ${failed.status}` })
+      throw new Problem(tenantProblems.wrongState, { message: `The tenant is ${failed.status}` })
     }
     const next = failed.provisioning_attempt + 1
     // Where something is left, it is cleared first: the tenant stays there.
@@ -242,14 +234,18 @@ function patience(): Promise<'not yet'> {
   })
 }
 
+interface StatusChange {
+  readonly status: 'suspended' | 'active'
+  readonly from: readonly string[]
+  readonly reason: string | null
+  readonly cause: 'payment' | 'other' | null
+}
+
 async function changeStatus(
   ports: TenantPorts,
   tx: PlatformTx,
   id: string,
-  status: 'suspended' | 'active',
-  from: readonly string[],
-  reason: string | null,
-  cause: 'payment' | 'other' | null = null,
+  { status, from, reason, cause }: StatusChange,
 ): Promise<TenantData> {
   const changed = await tx.run(
     platformSql
@@ -261,7 +257,8 @@ async function changeStatus(
       .where('status', 'in', [...from]),
   )
   const tenant = await read(ports, tx, id)
-  if (changed === 0) throw new Problem(wrongState, { message: `The tenant is ${tenant.status}` })
+  if (changed === 0)
+    throw new Problem(tenantProblems.wrongState, { message: `The tenant is ${tenant.status}` })
   const action = status === 'suspended' ? 'suspend' : 'activate'
   await recordEvent(tx, { action, entity: 'tenant', entityId: id, tenantId: id, details: { reason } })
   await announce(tx, { kind: 'tenant', tenantId: id })
@@ -299,7 +296,7 @@ async function list(
       ),
     )
   }
-  const order = query.order ?? (query.sort === undefined || query.sort === 'createdAt' ? 'desc' : 'asc')
+  const order = newestFirst(query)
   const [rows, [counted]] = await Promise.all([
     tx.rows(
       filtered

@@ -117,6 +117,18 @@ describe('a new password', () => {
     await unconcerned.end()
   })
 
+  test('leaves alone, for a second, a session that may be given to somebody just now', async () => {
+    const { user } = await addressOf(tenant)
+    const session = await connect(await addressOf(tenant), 2_000)
+    await session.query('SELECT 1')
+    const changedAt = new Date(Date.now() + 60_000).toISOString()
+    expect(await product.server.endSessionsBefore([{ role: user, changedAt }], false)).toBeGreaterThan(0)
+    await session.query('SELECT 1')
+    await sleep(1_100)
+    expect(await product.server.endSessionsBefore([{ role: user, changedAt }], false)).toBe(0)
+    await expect(session.query('SELECT 1')).rejects.toThrow()
+  })
+
   test('is nowhere in clear: neither in the platform database nor in the audit log', async () => {
     const { password, user } = await addressOf(tenant)
     const rows = await product.gate.readPlatform(SYSTEM, (tx) =>
@@ -209,7 +221,15 @@ test('a tenant that something else has to itself keeps its password, and the ope
 
 test("every tenant's at once", async () => {
   const before = await Promise.all([tenant, other].map(addressOf))
-  const { operationId } = (await product.operator.call(changeDatabasePasswords, {})).ok()
+  const asked = await Promise.all(
+    Array.from({ length: 8 }, () => product.operator.call(changeDatabasePasswords, {})),
+  )
+  const begun = asked.filter(({ status }) => status < 300)
+  expect(begun).toHaveLength(1) // however often it is asked for meanwhile
+  expect(asked.filter(({ status }) => status === 409)).toHaveLength(7)
+  const { operationId } = begun[0]!.ok()
+  const again = await product.operator.call(changeDatabasePasswords, {})
+  expect([again.error.code, again.error.details]).toEqual(['CONFLICT', { operationId }])
   await done(operationId)
   for (const [index, of] of [tenant, other].entries()) {
     const { password } = await addressOf(of)

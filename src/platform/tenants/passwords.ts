@@ -8,7 +8,9 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { sql } from 'kysely'
-import { startWorkflow } from '../../jobs/workflows.ts'
+import { runStep } from '../../jobs/steps.ts'
+import { startWorkflow, unfinishedWorkflow } from '../../jobs/workflows.ts'
+import { Problem, problems } from '../../kernel/problem.ts'
 import type { Gate } from '../../tenancy/gate.ts'
 import { platformSql, type Actor, type PlatformTx } from '../../tenancy/handles.ts'
 import type { Secrets } from '../../tenancy/secrets.ts'
@@ -51,10 +53,24 @@ export class DatabasePasswords {
     })
   }
 
-  /** Of one tenant, or of all (null). Resolves to the operation's id. */
+  /**
+   * Of one tenant, or of all (null). Resolves to the operation's id. Refused while the same is under way: each
+   * holds connections of the platform, and a thousand of them would leave none to anybody else.
+   */
   async start(id: string, tenantId: string | null): Promise<string> {
     const workflowID = `${CHANGE_PASSWORDS}:${id}`
-    await startWorkflow(this.#workflow, workflowID, tenantId)
+    await this.#ports.gate.writePlatform(SYSTEM, async (tx) => {
+      const turn = sql<{
+        taken: boolean
+      }>`SELECT pg_try_advisory_xact_lock(hashtextextended(${`${CHANGE_PASSWORDS}/${tenantId ?? 'all'}`}, 0)) AS taken`
+      const isOurTurn = (await tx.row(turn.compile(platformSql)))?.taken === true
+      const operationId = isOurTurn ? await unfinishedWorkflow(CHANGE_PASSWORDS, [tenantId]) : null
+      if (operationId !== undefined) {
+        const message = 'These passwords are being changed already'
+        throw new Problem(problems.conflict, { message, details: operationId ? { operationId } : {} })
+      }
+      await startWorkflow(this.#workflow, workflowID, tenantId)
+    })
     return workflowID
   }
 
@@ -63,12 +79,12 @@ export class DatabasePasswords {
     let last: string | undefined
     for (let number = 1; ; number++) {
       const name = number === 1 ? 'passwords' : `passwords ${number}`
-      const page = await DBOS.runStep(() => this.#changePage(tenantId, last), { name, ...STEP })
+      const page = await runStep(() => this.#changePage(tenantId, last), { name, ...STEP })
       failed.push(...page.failed)
       last = page.last
       if (last === undefined) break
     }
-    await DBOS.runStep(() => this.#endSessions(tenantId), { name: 'sessions', ...STEP })
+    await runStep(() => this.#endSessions(tenantId), { name: 'sessions', ...STEP })
     if (failed.length === 0) return
     const named = failed.slice(0, NAMED_MAXIMUM).join('; ')
     throw new Error(`${failed.length} tenant(s) keep their old password; try again. ${named}`)

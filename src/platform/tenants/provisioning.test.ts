@@ -19,14 +19,7 @@ import {
   whenReady,
   type ServerProcess,
 } from '../../testing/process.ts'
-import {
-  ADMIN_PASSWORD,
-  OPERATOR,
-  SECRET_KEY,
-  signIn,
-  signInAsOperator,
-  tenantBody,
-} from '../../testing/product.ts'
+import { ADMIN_PASSWORD, environmentOn, signIn, signInAsOperator, tenantBody } from '../../testing/product.ts'
 import { createTenant, listTenants, retryProvisioning } from './contract.ts'
 import { provisioningSteps } from './provisioning.ts'
 
@@ -43,21 +36,12 @@ afterAll(async () => {
 
 /** A platform of its own on our PostgreSQL. */
 function platform(readyDatabases = 0): Record<string, string> {
-  const url = new URL(postgres.adminUrl)
   const name = `platform_${randomBytes(4).toString('hex')}`
-  url.pathname = `/${name}`
-  return {
-    ENVIRONMENT: 'test',
-    DATABASE_URL: url.href,
-    SECRET_KEY,
+  return environmentOn(postgres.adminUrl, name, {
     DATA_DIR: join(directory, name),
-    HOST: '127.0.0.1',
-    PORT: '0',
-    OPERATOR_EMAIL: OPERATOR.email,
-    OPERATOR_PASSWORD: OPERATOR.password,
     READY_DATABASES: String(readyDatabases),
     CONNECTION_WAIT_MS: '10000', // many processes at once keep the machine busy
-  }
+  })
 }
 
 type Body = ReturnType<typeof tenantBody>

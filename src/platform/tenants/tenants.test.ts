@@ -291,9 +291,18 @@ describe('what is wrong is told at once', () => {
     ])
   })
 
+  test('of a password too, also where it is too short', async () => {
+    expect((await create({ adminPassword: 'abc' })).refusals).toEqual([
+      'adminPassword PASSWORD_NEEDS_DIGIT',
+      'adminPassword PASSWORD_NEEDS_SPECIAL',
+      'adminPassword PASSWORD_NEEDS_UPPER',
+      'adminPassword PASSWORD_TOO_SHORT',
+    ])
+  })
+
   test('every field', async () => {
     const answer = await product.operator.send('POST', '/api/v1/platform/tenants', {
-      tenantCode: '1-x', subdomain: '-a', country: 'usa', currency: 'usd', adminEmail: 'nobody', adminPassword: 'x', surprise: 1, chartTemplate: 'mars',
+      tenantCode: '1-x', subdomain: '-a', country: 'usa', currency: 'usd', adminEmail: 'nobody', adminPassword: '', surprise: 1, chartTemplate: 'mars',
     }) // prettier-ignore
     expect(answer.refusals.map((refusal) => refusal.split(' ')[0])).toEqual([
       'adminEmail', 'adminName', 'adminPassword', 'chartTemplate', 'companyName', 'country', 'currency', 'subdomain', 'surprise', 'tenantCode',
@@ -538,7 +547,7 @@ describe('suspending', () => {
     ;(await activate()).ok()
     const query = sql<{ action: string; actor_kind: string; actor_id: string | null; reason: string | null }>`
       SELECT action, actor_kind, actor_id, details ->> 'reason' AS reason FROM platform.audit_event
-      WHERE tenant_id = ${tenant.id} AND action <> 'back up' ORDER BY created_at`
+      WHERE tenant_id = ${tenant.id} AND action NOT IN ('back up', 'update') ORDER BY created_at`
     const events = await product.gate.readPlatform(SYSTEM, (tx) => tx.rows(query.compile(platformSql)))
     expect(events.map(({ action }) => action).slice(0, 2)).toEqual(['create', 'provisioned'])
     expect(events.at(-2)).toMatchObject({

@@ -3,7 +3,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { Button, Card, Space } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { PageHeader } from '../shared/PageHeader.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../shared/states.tsx'
+import { EmptyState, QueryState } from '../shared/states.tsx'
 import { JournalTable } from './journals/JournalTable.tsx'
 import { journalEntriesQuery } from './journals/queries.ts'
 import { useCompany } from './useCompany.ts'
@@ -15,6 +15,7 @@ export function HomePage() {
   const navigate = useNavigate()
   const company = useCompany()
   const recent = useQuery(journalEntriesQuery({}, RECENT_ENTRIES))
+  const card = { title: t('home.recent'), extra: <Link to="/journal-entries">{t('home.all')}</Link> }
   return (
     <>
       <PageHeader
@@ -30,28 +31,20 @@ export function HomePage() {
           </Space>
         }
       />
-      {recent.isPending && <LoadingState />}
-      {recent.isError && <ErrorState error={recent.error} onRetry={() => void recent.refetch()} />}
-      {recent.isSuccess && (
-        <Card
-          title={t('home.recent')}
-          extra={<Link to="/journal-entries">{t('home.all')}</Link>}
-          styles={{ body: { padding: 0 } }}
-        >
-          {recent.data.journalEntries.length === 0 ? (
-            <div style={{ padding: 32 }}>
-              <EmptyState
-                text={t('journals.empty')}
-                action={
-                  <Button type="primary" onClick={() => void navigate({ to: '/journal-entries/new' })}>
-                    {t('journals.createFirst')}
-                  </Button>
-                }
-              />
-            </div>
-          ) : (
-            <JournalTable entries={recent.data.journalEntries} />
-          )}
+      {!recent.isSuccess ? (
+        <QueryState query={recent} />
+      ) : recent.data.journalEntries.length > 0 ? (
+        <JournalTable card={card} dataSource={recent.data.journalEntries} />
+      ) : (
+        <Card {...card} styles={{ body: { padding: 32 } }}>
+          <EmptyState
+            text={t('journals.empty')}
+            action={
+              <Button type="primary" onClick={() => void navigate({ to: '/journal-entries/new' })}>
+                {t('journals.createFirst')}
+              </Button>
+            }
+          />
         </Card>
       )}
     </>

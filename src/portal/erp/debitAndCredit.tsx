@@ -3,6 +3,7 @@ import { Table } from 'antd'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { Amount } from '../shared/Amount.tsx'
+import { numeric } from '../shared/ListTable.tsx'
 
 export function debitAndCreditColumns<Row extends { debit: string; credit: string }>(
   t: TFunction,
@@ -10,8 +11,7 @@ export function debitAndCreditColumns<Row extends { debit: string; credit: strin
 ) {
   const column = (side: 'debit' | 'credit') => ({
     title: t(`journals.${side}`),
-    className: 'numeric',
-    align: 'right' as const,
+    ...numeric,
     width,
     render: (_: unknown, row: Row) => <Amount value={row[side]} />,
   })

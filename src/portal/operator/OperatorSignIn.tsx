@@ -2,8 +2,10 @@ import { useMutation } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
 import { Button, Form } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { useCodeStep } from '../shared/account/useCodeStep.tsx'
 import { anonymousApi, read } from '../shared/client.ts'
 import { CredentialFields } from '../shared/CredentialFields.tsx'
+import { ForgotPassword } from '../shared/ForgotPassword.tsx'
 import { operatorSession, signedIn } from '../shared/session.ts'
 import { SignInFrame } from '../shared/SignInFrame.tsx'
 import { ProblemAlert } from '../shared/states.tsx'
@@ -13,6 +15,7 @@ import { useGoOn } from '../shared/useGoOn.ts'
 interface Credentials {
   email: string
   password: string
+  totp?: string
 }
 
 const route = getRouteApi('/operator/sign-in')
@@ -23,10 +26,11 @@ export function OperatorSignIn() {
   const { next } = route.useSearch()
   const goOn = useGoOn('/operator/tenants')
   const formProblem = useFormProblem(form)
+  const code = useCodeStep()
   const signIn = useMutation({
     mutationFn: (body: Credentials) => read(anonymousApi.POST('/platform/auth/login', { body })),
     onMutate: formProblem.clear,
-    onError: formProblem.show,
+    onError: (thrown) => formProblem.show(code.shown(thrown)),
     onSuccess: ({ token, refreshToken, operator }) => {
       signedIn(operatorSession, { token, refreshToken, person: operator })
       goOn(next)
@@ -36,11 +40,20 @@ export function OperatorSignIn() {
     <SignInFrame title={t('signIn.title')} subtitle={t('signIn.operatorSubtitle')}>
       <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
       <Form form={form} layout="vertical" requiredMark={false} onFinish={(values) => signIn.mutate(values)}>
-        <CredentialFields autoFocus />
+        <div hidden={code.isAsked}>
+          <CredentialFields autoFocus />
+        </div>
+        {code.field}
         <Button type="primary" htmlType="submit" block loading={signIn.isPending}>
           {t('signIn.submit')}
         </Button>
       </Form>
+      <ForgotPassword
+        email={() => form.getFieldValue('email') ?? ''}
+        onAsk={(email) =>
+          read(anonymousApi.POST('/platform/auth/reset-password-request', { body: { email } }))
+        }
+      />
     </SignInFrame>
   )
 }

@@ -1,7 +1,9 @@
 /** Asks before something is done: for a reason, for what it needs to know, and for a code typed by hand. */
 import type { ReactNode } from 'react'
+import { useQueryClient } from '@tanstack/react-query'
 import { App, Form, Input, Modal, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { problemOf, WAITS } from './problem.ts'
 import { ProblemAlert } from './states.tsx'
 import { useFormProblem } from './useFormProblem.ts'
 
@@ -31,6 +33,7 @@ interface ActionDialogProps<Answers> {
 export function ActionDialog<Answers extends object>(props: ActionDialogProps<Answers>) {
   const { t } = useTranslation()
   const { message } = App.useApp()
+  const queryClient = useQueryClient()
   const [form] = Form.useForm<Answers & { confirm: string }>()
   const formProblem = useFormProblem(form)
   const { typedCode, doneText } = props
@@ -39,7 +42,12 @@ export function ActionDialog<Answers extends object>(props: ActionDialogProps<An
   function submit(answers: Answers) {
     formProblem.clear()
     props.onSubmit(answers, {
-      onError: formProblem.show,
+      onError: (thrown) => {
+        if (problemOf(thrown).code !== WAITS) return formProblem.show(thrown)
+        void message.info(t('approvals.waits'))
+        void queryClient.invalidateQueries({ queryKey: ['approvals'] })
+        props.onClose()
+      },
       onSuccess: () => {
         if (doneText !== undefined) void message.success(doneText)
         props.onClose()
@@ -64,6 +72,8 @@ export function ActionDialog<Answers extends object>(props: ActionDialogProps<An
       <ProblemAlert error={formProblem.problem} unplaced={formProblem.unplaced} />
       <Form
         form={form}
+        // Its fields' ids are its own: the page below may have fields of the same names.
+        name="dialog"
         layout="vertical"
         initialValues={props.initialValues as never}
         onFinish={submit as never}

@@ -5,6 +5,7 @@ import english from 'antd/locale/en_US'
 import { useTranslation } from 'react-i18next'
 import { problemOf } from './problem.ts'
 import { useIsDark } from './preferences.ts'
+import { erpSession, operatorSession } from './session.ts'
 
 type AntdLocale = typeof english
 
@@ -36,6 +37,25 @@ export const queryClient = new QueryClient({
     mutations: { retry: false },
   },
 })
+
+/**
+ * What one person saw in one company is gone before another's page is drawn, in whatever tab they signed in, signed
+ * out or changed over.
+ */
+function forgetBehind(store: typeof erpSession | typeof operatorSession): void {
+  const whose = () => {
+    const person = store.get().session?.person
+    return person && `${person.id} ${'companyId' in person ? person.companyId : ''}`
+  }
+  let known = whose()
+  store.subscribe(() => {
+    if (whose() === known) return
+    known = whose()
+    queryClient.clear()
+  })
+}
+forgetBehind(erpSession)
+forgetBehind(operatorSession)
 
 export function AppProviders({ children }: { children: ReactNode }) {
   const { i18n } = useTranslation()

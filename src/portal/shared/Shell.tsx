@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { LogoutOutlined, UserOutlined } from '@ant-design/icons'
+import { LogoutOutlined, SafetyOutlined, UserOutlined } from '@ant-design/icons'
 import { ProLayout } from '@ant-design/pro-components'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { Dropdown } from 'antd'
@@ -19,12 +19,27 @@ interface ShellProps {
   home: string
   menu: MenuEntry[]
   personName: string
+  /** Where people look after what is their own. */
+  ownPage?: string
   /** Whose books these are; beside the product's name. */
   context?: ReactNode
+  /** Where whoever is signed in keeps their own account. */
+  accountPath: string
+  /** Above every page, and not to be missed. */
+  banner?: ReactNode
   onSignOut: () => void
 }
 
-export function Shell({ home, menu, personName, context, onSignOut }: ShellProps) {
+export function Shell({
+  home,
+  menu,
+  personName,
+  ownPage,
+  context,
+  accountPath,
+  banner,
+  onSignOut,
+}: ShellProps) {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const isDark = useIsDark()
@@ -60,8 +75,28 @@ export function Shell({ home, menu, personName, context, onSignOut }: ShellProps
           <Dropdown
             trigger={['click']}
             menu={{
-              onClick: onSignOut,
-              items: [{ key: 'sign-out', icon: <LogoutOutlined />, label: t('signIn.signOut') }],
+              items: [
+                ...(ownPage === undefined
+                  ? []
+                  : [
+                      {
+                        key: 'own-page',
+                        icon: <UserOutlined />,
+                        label: <Link to={ownPage}>{t('signIn.ownPage')}</Link>,
+                      },
+                    ]),
+                {
+                  key: 'account',
+                  icon: <SafetyOutlined />,
+                  label: <Link to={accountPath}>{t('account.title')}</Link>,
+                },
+                {
+                  key: 'sign-out',
+                  icon: <LogoutOutlined />,
+                  label: t('signIn.signOut'),
+                  onClick: onSignOut,
+                },
+              ],
             }}
           >
             <div role="button" tabIndex={0} aria-label={t('signIn.account', { name: personName })}>
@@ -71,6 +106,7 @@ export function Shell({ home, menu, personName, context, onSignOut }: ShellProps
         ),
       }}
     >
+      {banner}
       <Outlet />
     </ProLayout>
   )

@@ -68,6 +68,231 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/auth/change-password': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Change one's own password; ends all sessions, this one too */
+    post: operations['operatorChangePassword']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/reset-password-request': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Ask for a mail with a link, good once and for an hour; the answer is the same for any address */
+    post: operations['operatorRequestPasswordReset']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/reset-password': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Set a password with the single-use token of a link; ends all sessions */
+    post: operations['operatorResetPassword']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Where one is signed in */
+    get: operations['operatorListSessions']
+    put?: never
+    post?: never
+    /** End all of one's sessions but this one, at once */
+    delete: operations['operatorEndOtherSessions']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/sessions/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End one of one's sessions, at once */
+    delete: operations['operatorEndSession']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/second-factor/enrolment': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Begin to set up two-step sign-in: a secret for an authenticator app, not in force yet */
+    post: operations['operatorBeginSecondFactor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Put two-step sign-in in force, by a code of the app; answers the recovery codes */
+    post: operations['operatorConfirmSecondFactor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/second-factor/recovery-codes': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Make new recovery codes; the earlier ones are void */
+    post: operations['operatorRenewRecoveryCodes']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/second-factor/removal': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Turn two-step sign-in off, by password and code */
+    post: operations['operatorRemoveSecondFactor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/operators': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Operators: list with search (name, e-mail), filters, sort and paging */
+    get: operations['listOperators']
+    put?: never
+    /** Create an operator, who is invited by mail */
+    post: operations['createOperator']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/operators/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One operator */
+    get: operations['getOperator']
+    /** Change the fields that are given; what the operator may do changes at once */
+    put: operations['updateOperator']
+    post?: never
+    /** Delete an operator: signed out at once, the e-mail address is free again, what they did stays theirs */
+    delete: operations['deleteOperator']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/operators/{id}/invitation': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Send the invitation again, to an operator who has not set a password yet; earlier links are void */
+    post: operations['inviteOperator']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/operators/{id}/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Turn two-step sign-in off for an operator who has lost app and recovery codes: signed out, told by mail */
+    delete: operations['resetOperatorSecondFactor']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/platform/plans': {
     parameters: {
       query?: never
@@ -672,6 +897,40 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/mails/{id}/resend': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Try a mail again that was given up, or that was kept because there was no mail server */
+    post: operations['resendMail']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/audit-log': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who did what, when and from where, newest first */
+    get: operations['listPlatformAuditLog']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/platform/tenants/{id}/moves': {
     parameters: {
       query?: never
@@ -966,6 +1225,143 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/platform/tenants/{id}/support-sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who has been in this tenant, the newest first. Search: tenant, operator, reason */
+    get: operations['listTenantSupportSessions']
+    put?: never
+    /** Enter a tenant: with a reason, for a limited time, read-only unless the tenant consents to more */
+    post: operations['beginSupportSession']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/support-sessions/{id}/entry': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Another code for a session of one’s own that is running; an earlier one is void */
+    post: operations['createSupportEntry']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/support-sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who has been in any tenant, the newest first. Search: tenant, operator, reason */
+    get: operations['listSupportSessions']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/support-sessions/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End a support session, at once */
+    delete: operations['endSupportSession']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/approvals': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What waits for a second operator, and what became of it; the newest first. Search: operation, tenant, people */
+    get: operations['listApprovals']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/approvals/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One approval request */
+    get: operations['getApproval']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/approvals/{id}/approval': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Approve what another operator asked for: it is carried out now, as they asked for it */
+    post: operations['approveRequest']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/approvals/{id}/rejection': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Reject a request, or take one’s own back: nothing is done */
+    post: operations['rejectRequest']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/login': {
     parameters: {
       query?: never
@@ -1034,6 +1430,23 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/auth/support-session': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Exchange the single-use code of a support session, good for a minute, for its token */
+    post: operations['redeemSupportCode']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/auth/change-password': {
     parameters: {
       query?: never
@@ -1085,6 +1498,109 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/auth/sessions': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Where one is signed in */
+    get: operations['listSessions']
+    put?: never
+    post?: never
+    /** End all of one's sessions but this one, at once */
+    delete: operations['endOtherSessions']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/sessions/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** End one of one's sessions, at once */
+    delete: operations['endSession']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/second-factor/enrolment': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Begin to set up two-step sign-in: a secret for an authenticator app, not in force yet */
+    post: operations['beginSecondFactor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Put two-step sign-in in force, by a code of the app; answers the recovery codes */
+    post: operations['confirmSecondFactor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/second-factor/recovery-codes': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Make new recovery codes; the earlier ones are void */
+    post: operations['renewRecoveryCodes']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/second-factor/removal': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Turn two-step sign-in off, by password and code */
+    post: operations['removeSecondFactor']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/roles': {
     parameters: {
       query?: never
@@ -1092,7 +1608,7 @@ export interface paths {
       path?: never
       cookie?: never
     }
-    /** Roles: list with search, filter, sort and paging */
+    /** Roles: list with search, filters, sort and paging */
     get: operations['listRoles']
     put?: never
     /** Create a role; nobody grants more than they hold */
@@ -1139,6 +1655,164 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/api-keys': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** API keys: list with search, status, sort and paging */
+    get: operations['listApiKeys']
+    put?: never
+    /** Make an API key; nobody gives it more than they hold, and its secret is shown this once */
+    post: operations['createApiKey']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/api-keys/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One API key */
+    get: operations['getApiKey']
+    /** Change its name or the addresses it may be used from; other scopes need another key */
+    put: operations['updateApiKey']
+    post?: never
+    /** Revoke it, at once and for good; it stays in the list */
+    delete: operations['revokeApiKey']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/api-keys/{id}/rotation': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Give the key a new secret, shown this once; the one before it works on for the overlap */
+    post: operations['rotateApiKey']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/api-key': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What the API key that asks is and may do */
+    get: operations['getOwnApiKey']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/single-sign-on': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The identity provider of this tenant; its client secret is never told */
+    get: operations['getSingleSignOn']
+    /** Set it up, or change the fields that are given; for administrators of all companies */
+    put: operations['updateSingleSignOn']
+    post?: never
+    /** Forget it, and whom it meant by which subject; passwords are good again */
+    delete: operations['deleteSingleSignOn']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/single-sign-on/test': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Ask an identity provider for its discovery document, before it is relied on */
+    post: operations['testSingleSignOn']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/single-sign-on': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What a sign-in page needs to know */
+    get: operations['describeSingleSignOn']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/single-sign-on/start': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Begin to sign in at the identity provider: where to send the browser, and a key it keeps meanwhile */
+    post: operations['startSingleSignOn']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/auth/single-sign-on/finish': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Sign in with what the identity provider sent the browser back with; once, within ten minutes */
+    post: operations['finishSingleSignOn']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/users': {
     parameters: {
       query?: never
@@ -1149,7 +1823,7 @@ export interface paths {
     /** Users: list with search (name, e-mail, phone), filters, sort and paging */
     get: operations['listUsers']
     put?: never
-    /** Create a user, who is invited by mail; or with a password, which is changed at the first sign-in */
+    /** Create a user, who is invited by mail; or with a password instead, which is good for one sign-in */
     post: operations['createUser']
     delete?: never
     options?: never
@@ -1171,6 +1845,57 @@ export interface paths {
     post?: never
     /** Delete a user: signed out at once, the e-mail address is free again, what they did stays theirs */
     delete: operations['deleteUser']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/second-factor': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Turn two-step sign-in off for a user who has lost app and recovery codes: signed out, told by mail */
+    delete: operations['resetUserSecondFactor']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/password-reset': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Mail the user a link under which they set a new password; the present one stays good meanwhile */
+    post: operations['sendPasswordReset']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/restoration': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Bring a deleted user back, inactive; photo and e-mail settings stay gone. With another role where `roleId` names one, which it must where the former role is deleted */
+    post: operations['restoreUser']
+    delete?: never
     options?: never
     head?: never
     patch?: never
@@ -1219,7 +1944,7 @@ export interface paths {
       path?: never
       cookie?: never
     }
-    /** Sign-ins, and changes by and of the user, the newest first; `after` is the id of the last one seen */
+    /** Sign-ins, and changes by and of the user, the newest first */
     get: operations['listUserActivity']
     put?: never
     post?: never
@@ -1278,6 +2003,126 @@ export interface paths {
     post?: never
     /** Forget them: mails go through the platform's server again */
     delete: operations['deleteEmailSettings']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/email-settings/test': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Send a test through this mail server to the caller's own address, and tell what came of it */
+    post: operations['testEmailSettings']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/support-access': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What the operator’s support may do here, who is in this account now, and who has been */
+    get: operations['getSupportAccess']
+    /** Refuse support, or consent to more than looking until an instant; holds at once */
+    put: operations['updateSupportAccess']
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/support-access/sessions/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    post?: never
+    /** Send support away, at once */
+    delete: operations['endSupportVisit']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mails': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Mails and what became of them, newest first; `status=dead`: those that could not be sent */
+    get: operations['listTenantMails']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/mails/{id}/resend': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Try a mail again that was given up, as often as at first */
+    post: operations['resendTenantMail']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/users/{id}/mails': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Mails in this user's name, and what became of them; the newest 100 of the last weeks */
+    get: operations['listUserMails']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/audit-log': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who did what, when and from where, newest first: in this company, and what belongs to none */
+    get: operations['listAuditLog']
+    put?: never
+    post?: never
+    delete?: never
     options?: never
     head?: never
     patch?: never
@@ -1674,6 +2519,40 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/auth/token': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** OAuth 2.0: tokens for a password, a refresh token, or the credentials of an API key */
+    post: operations['token']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/platform/auth/token': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** OAuth 2.0: tokens of an operator, for a password or a refresh token */
+    post: operations['operatorToken']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
 }
 export type webhooks = Record<string, never>
 export interface components {
@@ -1719,6 +2598,8 @@ export interface operations {
           /** Format: email */
           email: string
           password: string
+          /** @description Six digits of the authenticator app, or a recovery code */
+          totp?: string
         }
       }
     }
@@ -1747,6 +2628,12 @@ export interface operations {
                 /** @enum {unknown} */
                 role: 'owner' | 'billing' | 'support' | 'read-only'
                 permissions: string[]
+                restriction: ('password-expired' | 'second-factor-missing') | null
+                secondFactor: {
+                  isOn: boolean
+                  isRequired: boolean
+                  recoveryCodesLeft: number
+                }
               }
             }
             message?: string
@@ -1812,6 +2699,12 @@ export interface operations {
                 /** @enum {unknown} */
                 role: 'owner' | 'billing' | 'support' | 'read-only'
                 permissions: string[]
+                restriction: ('password-expired' | 'second-factor-missing') | null
+                secondFactor: {
+                  isOn: boolean
+                  isRequired: boolean
+                  recoveryCodesLeft: number
+                }
               }
             }
             message?: string
@@ -1908,7 +2801,1211 @@ export interface operations {
               /** @enum {unknown} */
               role: 'owner' | 'billing' | 'support' | 'read-only'
               permissions: string[]
+              restriction: ('password-expired' | 'second-factor-missing') | null
+              secondFactor: {
+                isOn: boolean
+                isRequired: boolean
+                recoveryCodesLeft: number
+              }
             }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorChangePassword: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          currentPassword: string
+          /** @description At least 8 characters and at most 72 bytes; an upper-case and a lower-case letter, a digit, another character; without the name or the e-mail address; none that many people use */
+          newPassword: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorRequestPasswordReset: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** Format: email */
+          email: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorResetPassword: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          token: string
+          /** @description At least 8 characters and at most 72 bytes; an upper-case and a lower-case letter, a digit, another character; without the name or the e-mail address; none that many people use */
+          password: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorListSessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              sessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                lastUsedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                isRemembered: boolean
+                /** @description The one that asks */
+                isCurrent: boolean
+                address: string | null
+                userAgent: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorEndOtherSessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorEndSession: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorBeginSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Base32, to be typed in */
+              secret: string
+              /** @description The same as otpauth://, to be shown as a QR code */
+              uri: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorConfirmSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description Six digits of the authenticator app, or a recovery code */
+          code: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Shown this once; each is good once */
+              recoveryCodes: string[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorRenewRecoveryCodes: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description Six digits of the authenticator app, or a recovery code */
+          code: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Shown this once; each is good once */
+              recoveryCodes: string[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorRemoveSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          password: string
+          /** @description Six digits of the authenticator app, or a recovery code */
+          code: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listOperators: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: 'fullName' | 'email' | 'role' | 'status' | 'lastLoginAt' | 'createdAt' | 'updatedAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        role?: 'owner' | 'billing' | 'support' | 'read-only'
+        status?: 'active' | 'inactive'
+        includeDeleted?: boolean
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              operators: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                fullName: string
+                email: string
+                /** @enum {unknown} */
+                role: 'owner' | 'billing' | 'support' | 'read-only'
+                /** @enum {unknown} */
+                status: 'active' | 'inactive'
+                /** @description Has not set a password yet */
+                isInvited: boolean
+                /** @description Signs in with two steps */
+                hasSecondFactor: boolean
+                /** @description Instant in UTC, ISO 8601 */
+                lastLoginAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                deletedAt: string | null
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createOperator: {
+    parameters: {
+      query?: never
+      header?: {
+        'Idempotency-Key'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          fullName: string
+          /** Format: email */
+          email: string
+          /** @enum {unknown} */
+          role: 'owner' | 'billing' | 'support' | 'read-only'
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              /** @enum {unknown} */
+              role: 'owner' | 'billing' | 'support' | 'read-only'
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getOperator: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              /** @enum {unknown} */
+              role: 'owner' | 'billing' | 'support' | 'read-only'
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  updateOperator: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          fullName?: string
+          /** Format: email */
+          email?: string
+          /** @enum {unknown} */
+          role?: 'owner' | 'billing' | 'support' | 'read-only'
+          /** @enum {unknown} */
+          status?: 'active' | 'inactive'
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              /** @enum {unknown} */
+              role: 'owner' | 'billing' | 'support' | 'read-only'
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteOperator: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  inviteOperator: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              /** @enum {unknown} */
+              role: 'owner' | 'billing' | 'support' | 'read-only'
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  resetOperatorSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
             message?: string
           }
         }
@@ -2153,7 +4250,7 @@ export interface operations {
           adminName: string
           /** Format: email */
           adminEmail: string
-          /** @description Without it the answer carries a set-password link */
+          /** @description At least 8 characters and at most 72 bytes; an upper-case and a lower-case letter, a digit, another character; without the name or the e-mail address; none that many people use */
           adminPassword?: string
         }
       }
@@ -3963,6 +6060,147 @@ export interface operations {
     }
     responses: {
       /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            | {
+                success: boolean
+                data: {
+                  approval: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    id: string
+                    operation: string
+                    summary: string
+                    /** @description What was asked for, with its ids */
+                    path: string
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string | null
+                    tenantCode: string | null
+                    /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                    input: string
+                    /** @enum {unknown} */
+                    state:
+                      'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    requestedById: string | null
+                    /** @description null: the command line */
+                    requestedBy: string | null
+                    decidedBy: string | null
+                    decisionReason: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    decidedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    expiresAt: string
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                    /** @description Of long work that it began: poll /platform/operations/{id} */
+                    operationId: string | null
+                    /** @description Why it failed */
+                    error: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    createdAt: string
+                  }
+                }
+                message?: string
+              }
+            | {
+                success: boolean
+                data: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  /** @description Poll /platform/operations/{id} */
+                  operationId: string
+                  /** @enum {unknown} */
+                  direction: 'up' | 'down'
+                  /** @enum {unknown} */
+                  status: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'cancelled'
+                  statusReason: string | null
+                  /** @description null: every tenant back to where it was */
+                  targetVersion: string | null
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  rollsBackId: string | null
+                  parallel: number
+                  failurePercent: number
+                  startedBy: string
+                  progress: number
+                  counts: {
+                    total: number
+                    waiting: number
+                    done: number
+                    failed: number
+                    skipped: number
+                  }
+                  /** @description Instant in UTC, ISO 8601 */
+                  createdAt: string
+                  /** @description Instant in UTC, ISO 8601 */
+                  finishedAt: string | null
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  rolledBackById: string | null
+                  waves: {
+                    number: number
+                    name: string
+                    /** @enum {unknown} */
+                    status: 'waiting' | 'backing_up' | 'running' | 'done'
+                    total: number
+                    waiting: number
+                    done: number
+                    failed: number
+                    skipped: number
+                    /** @description Instant in UTC, ISO 8601 */
+                    startedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                  }[]
+                  /** @description The first two hundred; all by …/tenants?status=failed */
+                  failures: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string
+                    tenantCode: string
+                    wave: number
+                    /** @enum {unknown} */
+                    status: 'waiting' | 'done' | 'failed' | 'skipped'
+                    /** @description Name of the newest migration a database has */
+                    fromVersion: string | null
+                    /** @description Name of the newest migration a database has */
+                    toVersion: string | null
+                    /** @description Name of the newest migration a database has */
+                    currentVersion: string | null
+                    attempts: number
+                    error: string | null
+                    durationMs: number | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                  }[]
+                }
+                message?: string
+              }
+        }
+      }
+      /** @description Default Response */
       '2XX': {
         headers: {
           [name: string]: unknown
@@ -4887,6 +7125,62 @@ export interface operations {
     requestBody?: never
     responses: {
       /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
       '2XX': {
         headers: {
           [name: string]: unknown
@@ -5039,6 +7333,62 @@ export interface operations {
       }
     }
     responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
       /** @description Default Response */
       '2XX': {
         headers: {
@@ -5819,7 +8169,7 @@ export interface operations {
         page?: number
         limit?: number
         search?: string
-        state?: 'queued' | 'sent' | 'kept' | 'dead'
+        status?: 'queued' | 'sent' | 'kept' | 'dead'
         /** @description UUID, version 7 */
         tenantId?: string
       }
@@ -5860,6 +8210,8 @@ export interface operations {
                  */
                 state: 'queued' | 'sent' | 'kept' | 'dead'
                 attempts: number
+                /** @description It was given up or kept, and what it says is still good */
+                canBeResent: boolean
                 /** @description Instant in UTC, ISO 8601 */
                 nextAttemptAt: string | null
                 /** @description Instant in UTC, ISO 8601 */
@@ -5943,6 +8295,8 @@ export interface operations {
                */
               state: 'queued' | 'sent' | 'kept' | 'dead'
               attempts: number
+              /** @description It was given up or kept, and what it says is still good */
+              canBeResent: boolean
               /** @description Instant in UTC, ISO 8601 */
               nextAttemptAt: string | null
               /** @description Instant in UTC, ISO 8601 */
@@ -5954,6 +8308,202 @@ export interface operations {
                 text: string
                 html: string
               } | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  resendMail: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string | null
+              tenantCode: string | null
+              template: string
+              language: string
+              recipient: string
+              subject: string
+              /**
+               * @description kept: there is no mail server, so it waits here to be read; dead: given up, see lastError
+               * @enum {unknown}
+               */
+              state: 'queued' | 'sent' | 'kept' | 'dead'
+              attempts: number
+              /** @description It was given up or kept, and what it says is still good */
+              canBeResent: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              nextAttemptAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              sentAt: string | null
+              lastError: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listPlatformAuditLog: {
+    parameters: {
+      query?: {
+        /** @description `next` of the page before */
+        after?: string
+        limit?: number
+        actorKind?: 'user' | 'integration' | 'operator' | 'system'
+        /** @description UUID, version 7 */
+        actorId?: string
+        action?: string
+        entity?: string
+        /** @description UUID, version 7 */
+        entityId?: string
+        requestId?: string
+        from?: string
+        to?: string
+        search?: string
+        /** @description UUID, version 7 */
+        tenantId?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              auditEntries: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Instant in UTC, ISO 8601 */
+                at: string
+                /**
+                 * @description integration: an API key; system: nobody who is signed in
+                 * @enum {unknown}
+                 */
+                actorKind: 'user' | 'integration' | 'operator' | 'system'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                actorId: string | null
+                actorName: string | null
+                /**
+                 * @example insert
+                 * @example update
+                 * @example delete
+                 * @example post
+                 * @example sign-in
+                 * @example sign-out
+                 * @example refused
+                 */
+                action: string
+                /**
+                 * @description A table; of refusals the operation
+                 * @example masters.gl_account
+                 */
+                entity: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                entityId: string | null
+                requestId: string
+                address: string | null
+                userAgent: string | null
+                oldValues: {
+                  [key: string]: unknown
+                } | null
+                newValues: {
+                  [key: string]: unknown
+                } | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                details: {
+                  [key: string]: unknown
+                }
+              }[]
+              /** @description For `after`; null: there is nothing more */
+              next: string | null
             }
             message?: string
           }
@@ -6379,6 +8929,62 @@ export interface operations {
     requestBody?: never
     responses: {
       /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
       '2XX': {
         headers: {
           [name: string]: unknown
@@ -6638,6 +9244,164 @@ export interface operations {
       }
     }
     responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            | {
+                success: boolean
+                data: {
+                  approval: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    id: string
+                    operation: string
+                    summary: string
+                    /** @description What was asked for, with its ids */
+                    path: string
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string | null
+                    tenantCode: string | null
+                    /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                    input: string
+                    /** @enum {unknown} */
+                    state:
+                      'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    requestedById: string | null
+                    /** @description null: the command line */
+                    requestedBy: string | null
+                    decidedBy: string | null
+                    decisionReason: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    decidedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    expiresAt: string
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                    /** @description Of long work that it began: poll /platform/operations/{id} */
+                    operationId: string | null
+                    /** @description Why it failed */
+                    error: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    createdAt: string
+                  }
+                }
+                message?: string
+              }
+            | {
+                success: boolean
+                data: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  tenantId: string
+                  tenantCode: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  backupId: string
+                  /** @enum {unknown} */
+                  mode: 'side' | 'swap' | 'clone' | 'drill'
+                  /** @enum {unknown} */
+                  state:
+                    | 'restoring'
+                    | 'ready'
+                    | 'swapping'
+                    | 'swapped'
+                    | 'undone'
+                    | 'cloned'
+                    | 'proven'
+                    | 'discarded'
+                    | 'failed'
+                  /** @description Poll /platform/operations/{id} while it is restoring */
+                  operationId: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  newTenantId: string | null
+                  sideDatabase: string | null
+                  verification: {
+                    /** @description Of the backup */
+                    schemaVersion: string
+                    tables: number
+                    /** @description Restored; each table has the rows and the checksum that the backup says */
+                    rows: number
+                    /** @description Whose books were checked */
+                    companies: number
+                    /** @description What the check of the books found wrong (`erp check`) */
+                    findings: string[]
+                  } | null
+                  difference: {
+                    /** @description Instant in UTC, ISO 8601 */
+                    comparedAt: string
+                    /** @description Only those that differ */
+                    tables: {
+                      table: string
+                      /** @description Rows that the restored database lacks: they would be lost */
+                      onlyLive: number
+                      /** @description Rows that came back */
+                      onlyRestored: number
+                      changed: number
+                      /** @description Ids of some of them */
+                      examples: string[]
+                    }[]
+                    /** @description Accounts whose balance differs; at most 200 */
+                    balances: {
+                      companyCode: string
+                      accountCode: string
+                      currency: string
+                      /**
+                       * @description Exact decimal
+                       * @example 1234.50
+                       */
+                      live: string
+                      /**
+                       * @description Exact decimal
+                       * @example 1234.50
+                       */
+                      restored: string
+                    }[]
+                    balancesAreCut: boolean
+                  } | null
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  safetyBackupId: string | null
+                  /** @description What the tenant had before, under another name */
+                  keptDatabase: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  keptUntil: string | null
+                  error: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  createdAt: string
+                  /** @description Instant in UTC, ISO 8601 */
+                  finishedAt: string | null
+                }
+                message?: string
+              }
+        }
+      }
       /** @description Default Response */
       '2XX': {
         headers: {
@@ -7059,6 +9823,62 @@ export interface operations {
     requestBody?: never
     responses: {
       /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approval: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
       '2XX': {
         headers: {
           [name: string]: unknown
@@ -7199,6 +10019,164 @@ export interface operations {
     requestBody?: never
     responses: {
       /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            | {
+                success: boolean
+                data: {
+                  approval: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    id: string
+                    operation: string
+                    summary: string
+                    /** @description What was asked for, with its ids */
+                    path: string
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string | null
+                    tenantCode: string | null
+                    /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                    input: string
+                    /** @enum {unknown} */
+                    state:
+                      'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    requestedById: string | null
+                    /** @description null: the command line */
+                    requestedBy: string | null
+                    decidedBy: string | null
+                    decisionReason: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    decidedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    expiresAt: string
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                    /** @description Of long work that it began: poll /platform/operations/{id} */
+                    operationId: string | null
+                    /** @description Why it failed */
+                    error: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    createdAt: string
+                  }
+                }
+                message?: string
+              }
+            | {
+                success: boolean
+                data: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  tenantId: string
+                  tenantCode: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  backupId: string
+                  /** @enum {unknown} */
+                  mode: 'side' | 'swap' | 'clone' | 'drill'
+                  /** @enum {unknown} */
+                  state:
+                    | 'restoring'
+                    | 'ready'
+                    | 'swapping'
+                    | 'swapped'
+                    | 'undone'
+                    | 'cloned'
+                    | 'proven'
+                    | 'discarded'
+                    | 'failed'
+                  /** @description Poll /platform/operations/{id} while it is restoring */
+                  operationId: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  newTenantId: string | null
+                  sideDatabase: string | null
+                  verification: {
+                    /** @description Of the backup */
+                    schemaVersion: string
+                    tables: number
+                    /** @description Restored; each table has the rows and the checksum that the backup says */
+                    rows: number
+                    /** @description Whose books were checked */
+                    companies: number
+                    /** @description What the check of the books found wrong (`erp check`) */
+                    findings: string[]
+                  } | null
+                  difference: {
+                    /** @description Instant in UTC, ISO 8601 */
+                    comparedAt: string
+                    /** @description Only those that differ */
+                    tables: {
+                      table: string
+                      /** @description Rows that the restored database lacks: they would be lost */
+                      onlyLive: number
+                      /** @description Rows that came back */
+                      onlyRestored: number
+                      changed: number
+                      /** @description Ids of some of them */
+                      examples: string[]
+                    }[]
+                    /** @description Accounts whose balance differs; at most 200 */
+                    balances: {
+                      companyCode: string
+                      accountCode: string
+                      currency: string
+                      /**
+                       * @description Exact decimal
+                       * @example 1234.50
+                       */
+                      live: string
+                      /**
+                       * @description Exact decimal
+                       * @example 1234.50
+                       */
+                      restored: string
+                    }[]
+                    balancesAreCut: boolean
+                  } | null
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  safetyBackupId: string | null
+                  /** @description What the tenant had before, under another name */
+                  keptDatabase: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  keptUntil: string | null
+                  error: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  createdAt: string
+                  /** @description Instant in UTC, ISO 8601 */
+                  finishedAt: string | null
+                }
+                message?: string
+              }
+        }
+      }
+      /** @description Default Response */
       '2XX': {
         headers: {
           [name: string]: unknown
@@ -7338,6 +10316,164 @@ export interface operations {
     }
     requestBody?: never
     responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            | {
+                success: boolean
+                data: {
+                  approval: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    id: string
+                    operation: string
+                    summary: string
+                    /** @description What was asked for, with its ids */
+                    path: string
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string | null
+                    tenantCode: string | null
+                    /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                    input: string
+                    /** @enum {unknown} */
+                    state:
+                      'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    requestedById: string | null
+                    /** @description null: the command line */
+                    requestedBy: string | null
+                    decidedBy: string | null
+                    decisionReason: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    decidedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    expiresAt: string
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                    /** @description Of long work that it began: poll /platform/operations/{id} */
+                    operationId: string | null
+                    /** @description Why it failed */
+                    error: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    createdAt: string
+                  }
+                }
+                message?: string
+              }
+            | {
+                success: boolean
+                data: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  tenantId: string
+                  tenantCode: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  backupId: string
+                  /** @enum {unknown} */
+                  mode: 'side' | 'swap' | 'clone' | 'drill'
+                  /** @enum {unknown} */
+                  state:
+                    | 'restoring'
+                    | 'ready'
+                    | 'swapping'
+                    | 'swapped'
+                    | 'undone'
+                    | 'cloned'
+                    | 'proven'
+                    | 'discarded'
+                    | 'failed'
+                  /** @description Poll /platform/operations/{id} while it is restoring */
+                  operationId: string
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  newTenantId: string | null
+                  sideDatabase: string | null
+                  verification: {
+                    /** @description Of the backup */
+                    schemaVersion: string
+                    tables: number
+                    /** @description Restored; each table has the rows and the checksum that the backup says */
+                    rows: number
+                    /** @description Whose books were checked */
+                    companies: number
+                    /** @description What the check of the books found wrong (`erp check`) */
+                    findings: string[]
+                  } | null
+                  difference: {
+                    /** @description Instant in UTC, ISO 8601 */
+                    comparedAt: string
+                    /** @description Only those that differ */
+                    tables: {
+                      table: string
+                      /** @description Rows that the restored database lacks: they would be lost */
+                      onlyLive: number
+                      /** @description Rows that came back */
+                      onlyRestored: number
+                      changed: number
+                      /** @description Ids of some of them */
+                      examples: string[]
+                    }[]
+                    /** @description Accounts whose balance differs; at most 200 */
+                    balances: {
+                      companyCode: string
+                      accountCode: string
+                      currency: string
+                      /**
+                       * @description Exact decimal
+                       * @example 1234.50
+                       */
+                      live: string
+                      /**
+                       * @description Exact decimal
+                       * @example 1234.50
+                       */
+                      restored: string
+                    }[]
+                    balancesAreCut: boolean
+                  } | null
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  safetyBackupId: string | null
+                  /** @description What the tenant had before, under another name */
+                  keptDatabase: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  keptUntil: string | null
+                  error: string | null
+                  /** @description Instant in UTC, ISO 8601 */
+                  createdAt: string
+                  /** @description Instant in UTC, ISO 8601 */
+                  finishedAt: string | null
+                }
+                message?: string
+              }
+        }
+      }
       /** @description Default Response */
       '2XX': {
         headers: {
@@ -7942,6 +11078,77 @@ export interface operations {
     }
     responses: {
       /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            | {
+                success: boolean
+                data: {
+                  approval: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    id: string
+                    operation: string
+                    summary: string
+                    /** @description What was asked for, with its ids */
+                    path: string
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string | null
+                    tenantCode: string | null
+                    /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                    input: string
+                    /** @enum {unknown} */
+                    state:
+                      'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    requestedById: string | null
+                    /** @description null: the command line */
+                    requestedBy: string | null
+                    decidedBy: string | null
+                    decisionReason: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    decidedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    expiresAt: string
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                    /** @description Of long work that it began: poll /platform/operations/{id} */
+                    operationId: string | null
+                    /** @description Why it failed */
+                    error: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    createdAt: string
+                  }
+                }
+                message?: string
+              }
+            | {
+                success: boolean
+                data: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  tenantId: string
+                  /** @description Poll /platform/operations/{id} */
+                  operationId: string
+                }
+                message?: string
+              }
+        }
+      }
+      /** @description Default Response */
       '2XX': {
         headers: {
           [name: string]: unknown
@@ -8002,6 +11209,77 @@ export interface operations {
       }
     }
     responses: {
+      /** @description Default Response */
+      202: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json':
+            | {
+                success: boolean
+                data: {
+                  approval: {
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    id: string
+                    operation: string
+                    summary: string
+                    /** @description What was asked for, with its ids */
+                    path: string
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    tenantId: string | null
+                    tenantCode: string | null
+                    /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                    input: string
+                    /** @enum {unknown} */
+                    state:
+                      'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                    /**
+                     * Format: uuid
+                     * @description UUID, version 7
+                     */
+                    requestedById: string | null
+                    /** @description null: the command line */
+                    requestedBy: string | null
+                    decidedBy: string | null
+                    decisionReason: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    decidedAt: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    expiresAt: string
+                    /** @description Instant in UTC, ISO 8601 */
+                    finishedAt: string | null
+                    /** @description Of long work that it began: poll /platform/operations/{id} */
+                    operationId: string | null
+                    /** @description Why it failed */
+                    error: string | null
+                    /** @description Instant in UTC, ISO 8601 */
+                    createdAt: string
+                  }
+                }
+                message?: string
+              }
+            | {
+                success: boolean
+                data: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  tenantId: string
+                  /** @description Poll /platform/operations/{id} */
+                  operationId: string
+                }
+                message?: string
+              }
+        }
+      }
       /** @description Default Response */
       '2XX': {
         headers: {
@@ -8113,6 +11391,798 @@ export interface operations {
       }
     }
   }
+  listTenantSupportSessions: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: 'createdAt' | 'tenantCode' | 'operatorName' | 'state' | 'expiresAt' | 'endedAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        status?: 'running' | 'over'
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              supportSessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                operatorId: string
+                operatorName: string
+                reason: string
+                /** @enum {unknown} */
+                access: 'read' | 'write'
+                /** @enum {unknown} */
+                state: 'requested' | 'active' | 'refused' | 'ending' | 'ended'
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endedAt: string | null
+                endReason: string | null
+                /** @description Known when it has ended */
+                requestCount: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  beginSupportSession: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description The tenant reads it */
+          reason: string
+          /** @default 60 */
+          minutes?: number
+          /** @enum {unknown} */
+          access?: 'read' | 'write'
+          /** @description Default: the first company */
+          companyCode?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              session: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                operatorId: string
+                operatorName: string
+                reason: string
+                /** @enum {unknown} */
+                access: 'read' | 'write'
+                /** @enum {unknown} */
+                state: 'requested' | 'active' | 'refused' | 'ending' | 'ended'
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endedAt: string | null
+                endReason: string | null
+                /** @description Known when it has ended */
+                requestCount: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }
+              /** @description For the tenant’s side; there is no other when it has expired */
+              token: string
+              /** @description Seconds until the session ends */
+              expiresIn: number
+              entry: {
+                /** @description Where the code is exchanged: the tenant’s own address */
+                url: string
+                /** @description Good once, for a minute, for this tenant alone */
+                code: string
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createSupportEntry: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Where the code is exchanged: the tenant’s own address */
+              url: string
+              /** @description Good once, for a minute, for this tenant alone */
+              code: string
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listSupportSessions: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: 'createdAt' | 'tenantCode' | 'operatorName' | 'state' | 'expiresAt' | 'endedAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        status?: 'running' | 'over'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              supportSessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string
+                tenantCode: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                operatorId: string
+                operatorName: string
+                reason: string
+                /** @enum {unknown} */
+                access: 'read' | 'write'
+                /** @enum {unknown} */
+                state: 'requested' | 'active' | 'refused' | 'ending' | 'ended'
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endedAt: string | null
+                endReason: string | null
+                /** @description Known when it has ended */
+                requestCount: number | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  endSupportSession: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string
+              tenantCode: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              operatorId: string
+              operatorName: string
+              reason: string
+              /** @enum {unknown} */
+              access: 'read' | 'write'
+              /** @enum {unknown} */
+              state: 'requested' | 'active' | 'refused' | 'ending' | 'ended'
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              endedAt: string | null
+              endReason: string | null
+              /** @description Known when it has ended */
+              requestCount: number | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listApprovals: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: 'createdAt' | 'operation' | 'tenantCode' | 'requestedBy' | 'state' | 'expiresAt' | 'decidedAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        status?: 'pending' | 'decided'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              approvals: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operation: string
+                summary: string
+                /** @description What was asked for, with its ids */
+                path: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                tenantId: string | null
+                tenantCode: string | null
+                /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+                input: string
+                /** @enum {unknown} */
+                state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                requestedById: string | null
+                /** @description null: the command line */
+                requestedBy: string | null
+                decidedBy: string | null
+                decisionReason: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                decidedAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                finishedAt: string | null
+                /** @description Of long work that it began: poll /platform/operations/{id} */
+                operationId: string | null
+                /** @description Why it failed */
+                error: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+              /** @description Destructive requests wait (DUAL_APPROVAL) */
+              isRequired: boolean
+              /** @description Those that wait, by name */
+              operations: string[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getApproval: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              operation: string
+              summary: string
+              /** @description What was asked for, with its ids */
+              path: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string | null
+              tenantCode: string | null
+              /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+              input: string
+              /** @enum {unknown} */
+              state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              requestedById: string | null
+              /** @description null: the command line */
+              requestedBy: string | null
+              decidedBy: string | null
+              decisionReason: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              decidedAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /** @description Of long work that it began: poll /platform/operations/{id} */
+              operationId: string | null
+              /** @description Why it failed */
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  approveRequest: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          reason: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              operation: string
+              summary: string
+              /** @description What was asked for, with its ids */
+              path: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string | null
+              tenantCode: string | null
+              /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+              input: string
+              /** @enum {unknown} */
+              state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              requestedById: string | null
+              /** @description null: the command line */
+              requestedBy: string | null
+              decidedBy: string | null
+              decisionReason: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              decidedAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /** @description Of long work that it began: poll /platform/operations/{id} */
+              operationId: string | null
+              /** @description Why it failed */
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  rejectRequest: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          reason: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              operation: string
+              summary: string
+              /** @description What was asked for, with its ids */
+              path: string
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              tenantId: string | null
+              tenantCode: string | null
+              /** @description Exactly what will be carried out: canonical JSON of params, query and body */
+              input: string
+              /** @enum {unknown} */
+              state: 'pending' | 'approved' | 'executing' | 'executed' | 'failed' | 'rejected' | 'expired'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              requestedById: string | null
+              /** @description null: the command line */
+              requestedBy: string | null
+              decidedBy: string | null
+              decisionReason: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              decidedAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              finishedAt: string | null
+              /** @description Of long work that it began: poll /platform/operations/{id} */
+              operationId: string | null
+              /** @description Why it failed */
+              error: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
   login: {
     parameters: {
       query?: never
@@ -8126,6 +12196,8 @@ export interface operations {
           /** Format: email */
           email: string
           password: string
+          /** @description Six digits of the authenticator app, or a recovery code */
+          totp?: string
           /**
            * Format: uuid
            * @description UUID, version 7
@@ -8157,15 +12229,16 @@ export interface operations {
                 id: string
                 fullName: string
                 email: string
-                /**
-                 * Format: uuid
-                 * @description UUID, version 7
-                 */
-                roleId: string
+                /** @description null: an operator, who is here as support */
+                roleId: string | null
                 role: string
                 permissions: string[]
-                /** @description Nothing else is allowed before: POST /auth/change-password */
-                mustChangePassword: boolean
+                restriction: ('password-expired' | 'second-factor-missing') | null
+                secondFactor: {
+                  isOn: boolean
+                  isRequired: boolean
+                  recoveryCodesLeft: number
+                }
                 /**
                  * Format: uuid
                  * @description UUID, version 7
@@ -8184,6 +12257,22 @@ export interface operations {
                   minorUnits: number
                 }[]
                 tenantCode: string
+                /** @description The operator's support in this account now: told to itself and to who may end it */
+                support: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  sessionId: string
+                  operatorName: string
+                  reason: string
+                  /** @enum {unknown} */
+                  access: 'read' | 'write'
+                  /** @description Instant in UTC, ISO 8601 */
+                  endsAt: string
+                  /** @description Who asks is that operator */
+                  isCaller: boolean
+                } | null
               }
             }
             message?: string
@@ -8221,6 +12310,11 @@ export interface operations {
       content: {
         'application/json': {
           refreshToken: string
+          /**
+           * Format: uuid
+           * @description Goes on in this company from now on
+           */
+          companyId?: string | null
         }
       }
     }
@@ -8246,15 +12340,16 @@ export interface operations {
                 id: string
                 fullName: string
                 email: string
-                /**
-                 * Format: uuid
-                 * @description UUID, version 7
-                 */
-                roleId: string
+                /** @description null: an operator, who is here as support */
+                roleId: string | null
                 role: string
                 permissions: string[]
-                /** @description Nothing else is allowed before: POST /auth/change-password */
-                mustChangePassword: boolean
+                restriction: ('password-expired' | 'second-factor-missing') | null
+                secondFactor: {
+                  isOn: boolean
+                  isRequired: boolean
+                  recoveryCodesLeft: number
+                }
                 /**
                  * Format: uuid
                  * @description UUID, version 7
@@ -8273,6 +12368,22 @@ export interface operations {
                   minorUnits: number
                 }[]
                 tenantCode: string
+                /** @description The operator's support in this account now: told to itself and to who may end it */
+                support: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  sessionId: string
+                  operatorName: string
+                  reason: string
+                  /** @enum {unknown} */
+                  access: 'read' | 'write'
+                  /** @description Instant in UTC, ISO 8601 */
+                  endsAt: string
+                  /** @description Who asks is that operator */
+                  isCaller: boolean
+                } | null
               }
             }
             message?: string
@@ -8366,15 +12477,16 @@ export interface operations {
               id: string
               fullName: string
               email: string
-              /**
-               * Format: uuid
-               * @description UUID, version 7
-               */
-              roleId: string
+              /** @description null: an operator, who is here as support */
+              roleId: string | null
               role: string
               permissions: string[]
-              /** @description Nothing else is allowed before: POST /auth/change-password */
-              mustChangePassword: boolean
+              restriction: ('password-expired' | 'second-factor-missing') | null
+              secondFactor: {
+                isOn: boolean
+                isRequired: boolean
+                recoveryCodesLeft: number
+              }
               /**
                * Format: uuid
                * @description UUID, version 7
@@ -8393,6 +12505,127 @@ export interface operations {
                 minorUnits: number
               }[]
               tenantCode: string
+              /** @description The operator's support in this account now: told to itself and to who may end it */
+              support: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                sessionId: string
+                operatorName: string
+                reason: string
+                /** @enum {unknown} */
+                access: 'read' | 'write'
+                /** @description Instant in UTC, ISO 8601 */
+                endsAt: string
+                /** @description Who asks is that operator */
+                isCaller: boolean
+              } | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  redeemSupportCode: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          code: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              token: string
+              /** @description Seconds until the session ends */
+              expiresIn: number
+              user: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                fullName: string
+                email: string
+                /** @description null: an operator, who is here as support */
+                roleId: string | null
+                role: string
+                permissions: string[]
+                restriction: ('password-expired' | 'second-factor-missing') | null
+                secondFactor: {
+                  isOn: boolean
+                  isRequired: boolean
+                  recoveryCodesLeft: number
+                }
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                companyId: string
+                companies: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  code: string
+                  name: string
+                  baseCurrency: string
+                  /** @description Decimal places of the base currency's amounts */
+                  minorUnits: number
+                }[]
+                tenantCode: string
+                /** @description The operator's support in this account now: told to itself and to who may end it */
+                support: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  sessionId: string
+                  operatorName: string
+                  reason: string
+                  /** @enum {unknown} */
+                  access: 'read' | 'write'
+                  /** @description Instant in UTC, ISO 8601 */
+                  endsAt: string
+                  /** @description Who asks is that operator */
+                  isCaller: boolean
+                } | null
+              }
             }
             message?: string
           }
@@ -8429,6 +12662,7 @@ export interface operations {
       content: {
         'application/json': {
           currentPassword: string
+          /** @description At least 8 characters and at most 72 bytes; an upper-case and a lower-case letter, a digit, another character; without the name or the e-mail address; none that many people use */
           newPassword: string
         }
       }
@@ -8527,7 +12761,357 @@ export interface operations {
       content: {
         'application/json': {
           token: string
+          /** @description At least 8 characters and at most 72 bytes; an upper-case and a lower-case letter, a digit, another character; without the name or the e-mail address; none that many people use */
           password: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listSessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              sessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Instant in UTC, ISO 8601 */
+                startedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                lastUsedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string
+                isRemembered: boolean
+                /** @description The one that asks */
+                isCurrent: boolean
+                address: string | null
+                userAgent: string | null
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  endOtherSessions: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  endSession: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  beginSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Base32, to be typed in */
+              secret: string
+              /** @description The same as otpauth://, to be shown as a QR code */
+              uri: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  confirmSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description Six digits of the authenticator app, or a recovery code */
+          code: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Shown this once; each is good once */
+              recoveryCodes: string[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  renewRecoveryCodes: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description Six digits of the authenticator app, or a recovery code */
+          code: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description Shown this once; each is good once */
+              recoveryCodes: string[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  removeSecondFactor: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          password: string
+          /** @description Six digits of the authenticator app, or a recovery code */
+          code: string
         }
       }
     }
@@ -8573,7 +13157,8 @@ export interface operations {
         sort?: 'name' | 'createdAt' | 'updatedAt'
         order?: 'asc' | 'desc'
         search?: string
-        isActive?: boolean
+        status?: 'active' | 'inactive'
+        includeDeleted?: boolean
       }
       header?: never
       path?: never
@@ -8609,6 +13194,8 @@ export interface operations {
                  * @example 1234.50
                  */
                 discountAmountMaximum: string | null
+                /** @description Its holders sign in with two steps */
+                requiresSecondFactor: boolean
                 isBuiltIn: boolean
                 isActive: boolean
                 /** @description Users who hold it */
@@ -8617,6 +13204,8 @@ export interface operations {
                 createdAt: string
                 /** @description Instant in UTC, ISO 8601 */
                 updatedAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                deletedAt: string | null
               }[]
               pagination: {
                 total: number
@@ -8670,6 +13259,7 @@ export interface operations {
           discountPercentMaximum?: (string | number) | null
           /** @description The largest a holder may grant; 0: none, null: without a limit */
           discountAmountMaximum?: (string | number) | null
+          requiresSecondFactor?: boolean
           isActive?: boolean
         }
       }
@@ -8702,6 +13292,8 @@ export interface operations {
                * @example 1234.50
                */
               discountAmountMaximum: string | null
+              /** @description Its holders sign in with two steps */
+              requiresSecondFactor: boolean
               isBuiltIn: boolean
               isActive: boolean
               /** @description Users who hold it */
@@ -8710,6 +13302,8 @@ export interface operations {
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
             }
             message?: string
           }
@@ -8826,6 +13420,8 @@ export interface operations {
                * @example 1234.50
                */
               discountAmountMaximum: string | null
+              /** @description Its holders sign in with two steps */
+              requiresSecondFactor: boolean
               isBuiltIn: boolean
               isActive: boolean
               /** @description Users who hold it */
@@ -8834,6 +13430,8 @@ export interface operations {
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
               updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
             }
             message?: string
           }
@@ -8881,6 +13479,7 @@ export interface operations {
           discountPercentMaximum?: (string | number) | null
           /** @description The largest a holder may grant; 0: none, null: without a limit */
           discountAmountMaximum?: (string | number) | null
+          requiresSecondFactor?: boolean
           isActive?: boolean
         }
       }
@@ -8913,10 +13512,330 @@ export interface operations {
                * @example 1234.50
                */
               discountAmountMaximum: string | null
+              /** @description Its holders sign in with two steps */
+              requiresSecondFactor: boolean
               isBuiltIn: boolean
               isActive: boolean
               /** @description Users who hold it */
               userCount: number
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteRole: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listApiKeys: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        sort?: 'name' | 'createdAt' | 'lastUsedAt' | 'expiresAt'
+        order?: 'asc' | 'desc'
+        search?: string
+        status?: 'active' | 'expired' | 'revoked'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              apiKeys: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                name: string
+                /** @description How the key begins: enough to know it again, not to use it */
+                prefix: string
+                scopes: string[]
+                allCompanies: boolean
+                companyIds: string[]
+                /** @description Empty: from everywhere */
+                allowedAddresses: string[]
+                /** @enum {unknown} */
+                status: 'active' | 'expired' | 'revoked'
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                revokedAt: string | null
+                /** @description Until then the secret before the last rotation works too */
+                previousSecretEndsAt: string | null
+                /** @description To the minute */
+                lastUsedAt: string | null
+                lastUsedAddress: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                createdById: string | null
+                createdByName: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  createApiKey: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          name: string
+          scopes: string[]
+          allCompanies?: boolean
+          /** @description Without these and without allCompanies: the company worked in */
+          companyIds?: string[]
+          /** Format: date-time */
+          expiresAt?: string | null
+          /** @description Addresses or networks (192.0.2.0/24) the key may be used from; empty: everywhere */
+          allowedAddresses?: string[]
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              apiKey: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                name: string
+                /** @description How the key begins: enough to know it again, not to use it */
+                prefix: string
+                scopes: string[]
+                allCompanies: boolean
+                companyIds: string[]
+                /** @description Empty: from everywhere */
+                allowedAddresses: string[]
+                /** @enum {unknown} */
+                status: 'active' | 'expired' | 'revoked'
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                revokedAt: string | null
+                /** @description Until then the secret before the last rotation works too */
+                previousSecretEndsAt: string | null
+                /** @description To the minute */
+                lastUsedAt: string | null
+                lastUsedAddress: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                createdById: string | null
+                createdByName: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }
+              /** @description The whole key, `erp_…`: shown this once, kept as a hash */
+              secret: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getApiKey: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              /** @description How the key begins: enough to know it again, not to use it */
+              prefix: string
+              scopes: string[]
+              allCompanies: boolean
+              companyIds: string[]
+              /** @description Empty: from everywhere */
+              allowedAddresses: string[]
+              /** @enum {unknown} */
+              status: 'active' | 'expired' | 'revoked'
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              revokedAt: string | null
+              /** @description Until then the secret before the last rotation works too */
+              previousSecretEndsAt: string | null
+              /** @description To the minute */
+              lastUsedAt: string | null
+              lastUsedAddress: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              createdById: string | null
+              createdByName: string | null
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -8946,10 +13865,102 @@ export interface operations {
       }
     }
   }
-  deleteRole: {
+  updateApiKey: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          name?: string
+          /** @description Addresses or networks (192.0.2.0/24) the key may be used from; empty: everywhere */
+          allowedAddresses?: string[]
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              /** @description How the key begins: enough to know it again, not to use it */
+              prefix: string
+              scopes: string[]
+              allCompanies: boolean
+              companyIds: string[]
+              /** @description Empty: from everywhere */
+              allowedAddresses: string[]
+              /** @enum {unknown} */
+              status: 'active' | 'expired' | 'revoked'
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              revokedAt: string | null
+              /** @description Until then the secret before the last rotation works too */
+              previousSecretEndsAt: string | null
+              /** @description To the minute */
+              lastUsedAt: string | null
+              lastUsedAddress: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              createdById: string | null
+              createdByName: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  revokeApiKey: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
       path: {
         /** @description UUID, version 7 */
         id: string
@@ -8967,6 +13978,614 @@ export interface operations {
           'application/json': {
             success: boolean
             data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  rotateApiKey: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /**
+           * @description 0: the secret before it ends at once, as do the tokens it was exchanged for
+           * @default 24
+           */
+          overlapHours?: number
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              apiKey: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                name: string
+                /** @description How the key begins: enough to know it again, not to use it */
+                prefix: string
+                scopes: string[]
+                allCompanies: boolean
+                companyIds: string[]
+                /** @description Empty: from everywhere */
+                allowedAddresses: string[]
+                /** @enum {unknown} */
+                status: 'active' | 'expired' | 'revoked'
+                /** @description Instant in UTC, ISO 8601 */
+                expiresAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                revokedAt: string | null
+                /** @description Until then the secret before the last rotation works too */
+                previousSecretEndsAt: string | null
+                /** @description To the minute */
+                lastUsedAt: string | null
+                lastUsedAddress: string | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                createdById: string | null
+                createdByName: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                updatedAt: string
+              }
+              /** @description The whole key, `erp_…`: shown this once, kept as a hash */
+              secret: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getOwnApiKey: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              name: string
+              permissions: string[]
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              companyId: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              expiresAt: string | null
+              tenantCode: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description On the button: Sign in with … */
+              label: string
+              issuer: string
+              clientId: string
+              hasClientSecret: boolean
+              allowedDomains: string[]
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              defaultRoleId: string | null
+              allCompanies: boolean
+              companyIds: string[]
+              isEnabled: boolean
+              isRequired: boolean
+              /** @description To be registered at the identity provider */
+              redirectUris: string[]
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  updateSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          label?: string
+          issuer?: string
+          clientId?: string
+          clientSecret?: string | null
+          /** @description Who comes must have an address in one of these */
+          allowedDomains?: string[]
+          /** @description Of who has no account here and is given one; null: nobody is */
+          defaultRoleId?: string | null
+          allCompanies?: boolean
+          companyIds?: string[]
+          isEnabled?: boolean
+          /** @description Passwords are refused then, but those of administrators */
+          isRequired?: boolean
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description On the button: Sign in with … */
+              label: string
+              issuer: string
+              clientId: string
+              hasClientSecret: boolean
+              allowedDomains: string[]
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              defaultRoleId: string | null
+              allCompanies: boolean
+              companyIds: string[]
+              isEnabled: boolean
+              isRequired: boolean
+              /** @description To be registered at the identity provider */
+              redirectUris: string[]
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  deleteSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  testSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          issuer: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              isWorking: boolean
+              message: string
+              authorizationEndpoint: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  describeSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              isEnabled: boolean
+              isRequired: boolean
+              label: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  startSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /** @description /sign-in/return of this tenant's or the product's own address */
+          redirectUri: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              authorizationUrl: string
+              /** @description Kept by this browser; without it the way back ends nowhere */
+              browserKey: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  finishSingleSignOn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          browserKey: string
+          state: string
+          code?: string
+          iss?: string
+          error?: string
+          errorDescription?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              token: string
+              refreshToken: string
+              /** @description Seconds until the access token expires */
+              expiresIn: number
+              user: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                fullName: string
+                email: string
+                /** @description null: an operator, who is here as support */
+                roleId: string | null
+                role: string
+                permissions: string[]
+                restriction: ('password-expired' | 'second-factor-missing') | null
+                secondFactor: {
+                  isOn: boolean
+                  isRequired: boolean
+                  recoveryCodesLeft: number
+                }
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                companyId: string
+                companies: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  id: string
+                  code: string
+                  name: string
+                  baseCurrency: string
+                  /** @description Decimal places of the base currency's amounts */
+                  minorUnits: number
+                }[]
+                tenantCode: string
+                /** @description The operator's support in this account now: told to itself and to who may end it */
+                support: {
+                  /**
+                   * Format: uuid
+                   * @description UUID, version 7
+                   */
+                  sessionId: string
+                  operatorName: string
+                  reason: string
+                  /** @enum {unknown} */
+                  access: 'read' | 'write'
+                  /** @description Instant in UTC, ISO 8601 */
+                  endsAt: string
+                  /** @description Who asks is that operator */
+                  isCaller: boolean
+                } | null
+              }
+            }
             message?: string
           }
         }
@@ -9057,6 +14676,8 @@ export interface operations {
                 }
                 /** @description Has not set a password yet */
                 isInvited: boolean
+                /** @description Signs in with two steps */
+                hasSecondFactor: boolean
                 /** @description Instant in UTC, ISO 8601 */
                 createdAt: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -9115,7 +14736,7 @@ export interface operations {
            * @description UUID, version 7
            */
           roleId: string
-          /** @description Instead of an invitation; good for one sign-in */
+          /** @description At least 8 characters and at most 72 bytes; an upper-case and a lower-case letter, a digit, another character; without the name or the e-mail address; none that many people use */
           password?: string
           /** @description Digits, spaces and + ( ) . / - */
           phone?: string | null
@@ -9181,6 +14802,8 @@ export interface operations {
               }
               /** @description Has not set a password yet */
               isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -9269,6 +14892,8 @@ export interface operations {
               }
               /** @description Has not set a password yet */
               isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -9387,6 +15012,8 @@ export interface operations {
               }
               /** @description Has not set a password yet */
               isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -9421,6 +15048,53 @@ export interface operations {
   deleteUser: {
     parameters: {
       query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  resetUserSecondFactor: {
+    parameters: {
+      query?: never
       header?: never
       path: {
         /** @description UUID, version 7 */
@@ -9439,6 +15113,151 @@ export interface operations {
           'application/json': {
             success: boolean
             data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  sendPasswordReset: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  restoreUser: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          /**
+           * Format: uuid
+           * @description UUID, version 7
+           */
+          roleId?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              fullName: string
+              email: string
+              phone: string | null
+              /** @description Where it is fetched from; another address once it has changed */
+              photo: string | null
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              roleId: string
+              /** @description The role's name */
+              role: string
+              /** @enum {unknown} */
+              status: 'active' | 'inactive'
+              /**
+               * Format: date
+               * @example 2026-01-31
+               */
+              joinDate: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              lastLoginAt: string | null
+              /** @description Works in every company, also in those to come */
+              allCompanies: boolean
+              /** @description The companies worked in, unless it is all */
+              companyIds: string[]
+              /** @description Whatever the tenant wants to keep with the user; at most 8 KiB of JSON */
+              metadata: {
+                [key: string]: unknown
+              }
+              /** @description Has not set a password yet */
+              isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string
+              /** @description Instant in UTC, ISO 8601 */
+              deletedAt: string | null
+            }
             message?: string
           }
         }
@@ -9520,6 +15339,8 @@ export interface operations {
               }
               /** @description Has not set a password yet */
               isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -9655,6 +15476,8 @@ export interface operations {
               }
               /** @description Has not set a password yet */
               isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -9743,6 +15566,8 @@ export interface operations {
               }
               /** @description Has not set a password yet */
               isInvited: boolean
+              /** @description Signs in with two steps */
+              hasSecondFactor: boolean
               /** @description Instant in UTC, ISO 8601 */
               createdAt: string
               /** @description Instant in UTC, ISO 8601 */
@@ -9778,7 +15603,7 @@ export interface operations {
     parameters: {
       query?: {
         limit?: number
-        /** @description UUID, version 7 */
+        /** @description `next` of the page before */
         after?: string
       }
       header?: never
@@ -9807,8 +15632,8 @@ export interface operations {
                 id: string
                 /** @description Instant in UTC, ISO 8601 */
                 at: string
-                /** @enum {unknown} */
-                action: 'sign-in' | 'insert' | 'update' | 'delete'
+                /** @description sign-in, or what the audit trail calls it: insert, update, delete, post … */
+                action: string
                 entity: string | null
                 /**
                  * Format: uuid
@@ -9822,14 +15647,17 @@ export interface operations {
                  * @description UUID, version 7
                  */
                 actorId: string | null
-                actorKind: string
+                /** @enum {unknown} */
+                actorKind: 'user' | 'integration' | 'operator' | 'system'
+                actorName: string | null
                 address: string | null
                 userAgent: string | null
                 /** @description Instant in UTC, ISO 8601 */
                 endedAt: string | null
                 endReason: string | null
               }[]
-              hasMore: boolean
+              /** @description For `after`; null: there is nothing more */
+              next: string | null
             }
             message?: string
           }
@@ -10047,7 +15875,7 @@ export interface operations {
                * @enum {unknown}
                */
               security: 'tls' | 'ssl' | 'none'
-              /** @description Documents go out in this user's name whoever sends them */
+              /** @description The user's own address is all the server is told, also where it signs in as another one. Otherwise that account stands beside it as the one that sends (MAIL FROM and `Sender`), as many servers demand */
               alwaysUseSender: boolean
               fromName: string | null
               replyTo: string | null
@@ -10107,7 +15935,9 @@ export interface operations {
           fromName?: string | null
           /** Format: email */
           replyTo?: string | null
+          /** @description HTML; what could do harm in a mail is taken out */
           signatureHtml?: string | null
+          /** @description HTML; what could do harm in a mail is taken out */
           footerHtml?: string | null
         }
       }
@@ -10132,7 +15962,7 @@ export interface operations {
                * @enum {unknown}
                */
               security: 'tls' | 'ssl' | 'none'
-              /** @description Documents go out in this user's name whoever sends them */
+              /** @description The user's own address is all the server is told, also where it signs in as another one. Otherwise that account stands beside it as the one that sends (MAIL FROM and `Sender`), as many servers demand */
               alwaysUseSender: boolean
               fromName: string | null
               replyTo: string | null
@@ -10170,6 +16000,290 @@ export interface operations {
   deleteEmailSettings: {
     parameters: {
       query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  testEmailSettings: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @enum {unknown} */
+              outcome:
+                | 'sent'
+                | 'unreachable'
+                | 'encryption'
+                | 'sign-in'
+                | 'sender'
+                | 'recipient'
+                | 'message'
+                | 'other'
+              /** @description In words */
+              message: string
+              recipient: string
+              /** @description What the mail server itself said */
+              serverAnswer: string | null
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  getSupportAccess: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description false: support stays out */
+              allowsSupport: boolean
+              /** @description Until then support may also change; null: not at all */
+              writeUntil: string | null
+              mayChangeNow: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string | null
+              /** @description The newest first; at most 100 */
+              sessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operatorName: string
+                reason: string
+                /**
+                 * @description write: may change what the tenant consents to
+                 * @enum {unknown}
+                 */
+                access: 'read' | 'write'
+                address: string | null
+                userAgent: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                beganAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endsAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endedAt: string | null
+                endReason: string | null
+                isActive: boolean
+                requestCount: number
+                /** @description Instant in UTC, ISO 8601 */
+                lastRequestAt: string | null
+                /** @description What was asked for, and how often; the most frequent first */
+                operations: {
+                  name: string
+                  count: number
+                }[]
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  updateSupportAccess: {
+    parameters: {
+      query?: never
+      header?: {
+        'If-Match'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': {
+          allowsSupport?: boolean
+          /** @description Instant in UTC, ISO 8601; at most 30 days ahead */
+          writeUntil?: string | null
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /** @description false: support stays out */
+              allowsSupport: boolean
+              /** @description Until then support may also change; null: not at all */
+              writeUntil: string | null
+              mayChangeNow: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              updatedAt: string | null
+              /** @description The newest first; at most 100 */
+              sessions: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                operatorName: string
+                reason: string
+                /**
+                 * @description write: may change what the tenant consents to
+                 * @enum {unknown}
+                 */
+                access: 'read' | 'write'
+                address: string | null
+                userAgent: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                beganAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endsAt: string
+                /** @description Instant in UTC, ISO 8601 */
+                endedAt: string | null
+                endReason: string | null
+                isActive: boolean
+                requestCount: number
+                /** @description Instant in UTC, ISO 8601 */
+                lastRequestAt: string | null
+                /** @description What was asked for, and how often; the most frequent first */
+                operations: {
+                  name: string
+                  count: number
+                }[]
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  endSupportVisit: {
+    parameters: {
+      query?: never
       header?: never
       path: {
         /** @description UUID, version 7 */
@@ -10188,6 +16302,367 @@ export interface operations {
           'application/json': {
             success: boolean
             data: Record<string, never>
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listTenantMails: {
+    parameters: {
+      query?: {
+        page?: number
+        limit?: number
+        search?: string
+        status?: 'queued' | 'sent' | 'kept' | 'dead'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              mails: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                template: string
+                language: string
+                recipient: string
+                subject: string
+                /**
+                 * @description dead: given up, see lastError; kept: for operators to read, in development
+                 * @enum {unknown}
+                 */
+                state: 'queued' | 'sent' | 'kept' | 'dead'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                senderId: string | null
+                /** @description The user in whose name it goes; null: the platform */
+                sender: string | null
+                attempts: number
+                /** @description Instant in UTC, ISO 8601 */
+                nextAttemptAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                sentAt: string | null
+                lastError: string | null
+                /** @description It was given up, and what it says is still good */
+                canBeResent: boolean
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+              pagination: {
+                total: number
+                page: number
+                limit: number
+                totalPages: number
+                hasNext: boolean
+                hasPrevious: boolean
+              }
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  resendTenantMail: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              id: string
+              template: string
+              language: string
+              recipient: string
+              subject: string
+              /**
+               * @description dead: given up, see lastError; kept: for operators to read, in development
+               * @enum {unknown}
+               */
+              state: 'queued' | 'sent' | 'kept' | 'dead'
+              /**
+               * Format: uuid
+               * @description UUID, version 7
+               */
+              senderId: string | null
+              /** @description The user in whose name it goes; null: the platform */
+              sender: string | null
+              attempts: number
+              /** @description Instant in UTC, ISO 8601 */
+              nextAttemptAt: string | null
+              /** @description Instant in UTC, ISO 8601 */
+              sentAt: string | null
+              lastError: string | null
+              /** @description It was given up, and what it says is still good */
+              canBeResent: boolean
+              /** @description Instant in UTC, ISO 8601 */
+              createdAt: string
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listUserMails: {
+    parameters: {
+      query?: {
+        status?: 'queued' | 'sent' | 'kept' | 'dead'
+      }
+      header?: never
+      path: {
+        /** @description UUID, version 7 */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              mails: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                template: string
+                language: string
+                recipient: string
+                subject: string
+                /**
+                 * @description dead: given up, see lastError; kept: for operators to read, in development
+                 * @enum {unknown}
+                 */
+                state: 'queued' | 'sent' | 'kept' | 'dead'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                senderId: string | null
+                /** @description The user in whose name it goes; null: the platform */
+                sender: string | null
+                attempts: number
+                /** @description Instant in UTC, ISO 8601 */
+                nextAttemptAt: string | null
+                /** @description Instant in UTC, ISO 8601 */
+                sentAt: string | null
+                lastError: string | null
+                /** @description It was given up, and what it says is still good */
+                canBeResent: boolean
+                /** @description Instant in UTC, ISO 8601 */
+                createdAt: string
+              }[]
+            }
+            message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  listAuditLog: {
+    parameters: {
+      query?: {
+        /** @description `next` of the page before */
+        after?: string
+        limit?: number
+        actorKind?: 'user' | 'integration' | 'operator' | 'system'
+        /** @description UUID, version 7 */
+        actorId?: string
+        action?: string
+        entity?: string
+        /** @description UUID, version 7 */
+        entityId?: string
+        requestId?: string
+        from?: string
+        to?: string
+        search?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Default Response */
+      '2XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            success: boolean
+            data: {
+              auditEntries: {
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                id: string
+                /** @description Instant in UTC, ISO 8601 */
+                at: string
+                /**
+                 * @description integration: an API key; system: nobody who is signed in
+                 * @enum {unknown}
+                 */
+                actorKind: 'user' | 'integration' | 'operator' | 'system'
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                actorId: string | null
+                actorName: string | null
+                /**
+                 * @example insert
+                 * @example update
+                 * @example delete
+                 * @example post
+                 * @example sign-in
+                 * @example sign-out
+                 * @example refused
+                 */
+                action: string
+                /**
+                 * @description A table; of refusals the operation
+                 * @example masters.gl_account
+                 */
+                entity: string
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                entityId: string | null
+                requestId: string
+                address: string | null
+                userAgent: string | null
+                oldValues: {
+                  [key: string]: unknown
+                } | null
+                newValues: {
+                  [key: string]: unknown
+                } | null
+                /**
+                 * Format: uuid
+                 * @description UUID, version 7
+                 */
+                companyId: string | null
+              }[]
+              /** @description For `after`; null: there is nothing more */
+              next: string | null
+            }
             message?: string
           }
         }
@@ -10767,7 +17242,9 @@ export interface operations {
   deleteGlAccount: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        'If-Match'?: string
+      }
       path: {
         /** @description UUID, version 7 */
         id: string
@@ -11101,7 +17578,9 @@ export interface operations {
   deleteUnitOfMeasure: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        'If-Match'?: string
+      }
       path: {
         /** @description UUID, version 7 */
         id: string
@@ -11429,7 +17908,9 @@ export interface operations {
   deleteCurrency: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        'If-Match'?: string
+      }
       path: {
         /** @description UUID, version 7 */
         id: string
@@ -11887,7 +18368,9 @@ export interface operations {
   deleteExchangeRate: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        'If-Match'?: string
+      }
       path: {
         /** @description UUID, version 7 */
         id: string
@@ -12667,7 +19150,9 @@ export interface operations {
   deleteJournalEntry: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        'If-Match'?: string
+      }
       path: {
         /** @description UUID, version 7 */
         id: string
@@ -12714,6 +19199,7 @@ export interface operations {
       query?: never
       header?: {
         'Idempotency-Key'?: string
+        'If-Match'?: string
       }
       path: {
         /** @description UUID, version 7 */
@@ -13578,6 +20064,8 @@ export interface operations {
                 }
                 /** @description Has not set a password yet */
                 isInvited: boolean
+                /** @description Signs in with two steps */
+                hasSecondFactor: boolean
                 /** @description Instant in UTC, ISO 8601 */
                 createdAt: string
                 /** @description Instant in UTC, ISO 8601 */
@@ -13588,6 +20076,210 @@ export interface operations {
               count: number
             }
             message?: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  token: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/x-www-form-urlencoded': {
+          /** @enum {unknown} */
+          grant_type: 'password' | 'refresh_token' | 'client_credentials'
+          /** @description Of `password`: the e-mail address; a tenant’s code and `/` may stand before it */
+          username?: string
+          /** @description Of `password` */
+          password?: string
+          /** @description Of `password`: a code of the second factor, where the user has one */
+          totp?: string
+          /** @description Of `refresh_token`; a tenant’s code and `/` may stand before it */
+          refresh_token?: string
+          /** @description Of `client_credentials`: an API key's id, unless HTTP Basic says it */
+          client_id?: string
+          /** @description Of `client_credentials`: the key itself, unless HTTP Basic says it */
+          client_secret?: string
+          /** @description Of `client_credentials`: permissions to narrow the token to, with spaces between */
+          scope?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            access_token: string
+            /** @enum {unknown} */
+            token_type: 'Bearer'
+            /** @description Seconds */
+            expires_in: number
+            /** @description Not of programs: they ask again */
+            refresh_token?: string
+            /** @description Of programs: what the token may do */
+            scope?: string
+          }
+        }
+      }
+      /** @description RFC 6749, 5.2 */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @enum {unknown} */
+            error:
+              | 'invalid_request'
+              | 'invalid_client'
+              | 'invalid_grant'
+              | 'invalid_scope'
+              | 'unsupported_grant_type'
+            error_description: string
+          }
+        }
+      }
+      /** @description The client is not known (invalid_client) */
+      401: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @enum {unknown} */
+            error:
+              | 'invalid_request'
+              | 'invalid_client'
+              | 'invalid_grant'
+              | 'invalid_scope'
+              | 'unsupported_grant_type'
+            error_description: string
+          }
+        }
+      }
+      /** @description Default Response */
+      '4XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+      /** @description Default Response */
+      '5XX': {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Failure']
+        }
+      }
+    }
+  }
+  operatorToken: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/x-www-form-urlencoded': {
+          /** @enum {unknown} */
+          grant_type: 'password' | 'refresh_token'
+          /** @description Of `password`: the e-mail address; a tenant’s code and `/` may stand before it */
+          username?: string
+          /** @description Of `password` */
+          password?: string
+          /** @description Of `password`: a code of the second factor, where the user has one */
+          totp?: string
+          /** @description Of `refresh_token`; a tenant’s code and `/` may stand before it */
+          refresh_token?: string
+        }
+      }
+    }
+    responses: {
+      /** @description Default Response */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            access_token: string
+            /** @enum {unknown} */
+            token_type: 'Bearer'
+            /** @description Seconds */
+            expires_in: number
+            /** @description Not of programs: they ask again */
+            refresh_token?: string
+            /** @description Of programs: what the token may do */
+            scope?: string
+          }
+        }
+      }
+      /** @description RFC 6749, 5.2 */
+      400: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @enum {unknown} */
+            error:
+              | 'invalid_request'
+              | 'invalid_client'
+              | 'invalid_grant'
+              | 'invalid_scope'
+              | 'unsupported_grant_type'
+            error_description: string
+          }
+        }
+      }
+      /** @description The client is not known (invalid_client) */
+      401: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': {
+            /** @enum {unknown} */
+            error:
+              | 'invalid_request'
+              | 'invalid_client'
+              | 'invalid_grant'
+              | 'invalid_scope'
+              | 'unsupported_grant_type'
+            error_description: string
           }
         }
       }

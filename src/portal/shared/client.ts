@@ -3,9 +3,17 @@
  * other a tenant user's token and company account.
  */
 import createClient from 'openapi-fetch'
-import type { ApiPaths } from './model.ts'
-import { problemFromAnswer, unreachable } from './problem.ts'
-import { erpSession, isOnTenantAddress, operatorSession, signedOut } from './session.ts'
+import type { ApiPaths, Restriction } from './model.ts'
+import { ApiProblem, problemFromAnswer, unreachable, WAITS } from './problem.ts'
+import {
+  erpSession,
+  isOnTenantAddress,
+  operatorSession,
+  restricted,
+  signedIn,
+  signedOut,
+  type Session,
+} from './session.ts'
 
 const baseUrl = '/api/v1'
 const anonymousApi = createClient<ApiPaths>({ baseUrl, fetch: reach })
@@ -15,39 +23,48 @@ interface Tokens {
   refreshToken: string
 }
 
+/** Of a tenant's user in one company; null: of an operator. */
+interface KeptTokens extends Tokens {
+  companyId: string | null
+}
+
 /** What differs between the two sides. */
 interface Realm {
   name: string
-  tokens(): Tokens | null
-  latestTokens(): Tokens | null
+  tokens(): KeptTokens | null
+  latestTokens(): KeptTokens | null
   keepTokens(tokens: Tokens): void
   forget(): void
+  /** What the session may do has changed: it is confined until that is mended. */
+  restrict(restriction: Restriction): void
   headers(): Record<string, string>
   refresh(refreshToken: string): Promise<Tokens>
 }
 
 const operatorRealm: Realm = {
   name: 'operator',
-  tokens: () => operatorSession.get().session,
-  latestTokens: () => operatorSession.reread().session,
+  tokens: () => kept(operatorSession.get().session, () => null),
+  latestTokens: () => kept(operatorSession.reread().session, () => null),
   keepTokens: ({ token, refreshToken }) => {
     const state = operatorSession.get()
     if (state.session) operatorSession.set({ ...state, session: { ...state.session, token, refreshToken } })
   },
   forget: () => signedOut(operatorSession),
+  restrict: (restriction) => restricted(operatorSession, restriction),
   headers: () => ({}),
   refresh: (refreshToken) => read(anonymousApi.POST('/platform/auth/refresh', { body: { refreshToken } })),
 }
 
 const erpRealm: Realm = {
   name: 'erp',
-  tokens: () => erpSession.get().session,
-  latestTokens: () => erpSession.reread().session,
+  tokens: () => kept(erpSession.get().session, ({ companyId }) => companyId),
+  latestTokens: () => kept(erpSession.reread().session, ({ companyId }) => companyId),
   keepTokens: ({ token, refreshToken }) => {
     const state = erpSession.get()
     if (state.session) erpSession.set({ ...state, session: { ...state.session, token, refreshToken } })
   },
   forget: () => signedOut(erpSession),
+  restrict: (restriction) => restricted(erpSession, restriction),
   headers: () => tenantHeader(erpSession.get().tenantCode),
   refresh: (refreshToken) =>
     read(
@@ -56,6 +73,13 @@ const erpRealm: Realm = {
         headers: tenantHeader(erpSession.get().tenantCode),
       }),
     ),
+}
+
+function kept<Person>(
+  session: Session<Person> | null,
+  companyOf: (person: Person) => string | null,
+): KeptTokens | null {
+  return session && { ...session, companyId: companyOf(session.person) }
 }
 
 export const operatorApi = createClient<ApiPaths>({ baseUrl, fetch: fetchAs(operatorRealm) })
@@ -79,19 +103,35 @@ interface Answer<Body> {
   response: Response
 }
 
-/** The `data` of a successful answer; a failure is thrown as an ApiProblem. */
-export async function read<Data>(call: Promise<Answer<{ data: Data }>>): Promise<Data> {
+/** The answer to what was not done, but waits for a second operator. */
+interface Held {
+  approval: { expiresAt: string }
+}
+type Done<Body extends { data: unknown }> = Exclude<Body['data'], Held>
+
+/** The `data` of a successful answer; a failure, or that it has to wait, is thrown as an ApiProblem. */
+export async function read<Body extends { data: unknown }>(call: Promise<Answer<Body>>): Promise<Done<Body>> {
   const { data } = await readVersioned(call)
   return data
 }
 
 /** As `read`, with the ETag to send back as If-Match. */
-export async function readVersioned<Data>(
-  call: Promise<Answer<{ data: Data }>>,
-): Promise<{ data: Data; version: string | null }> {
+export async function readVersioned<Body extends { data: unknown }>(
+  call: Promise<Answer<Body>>,
+): Promise<{ data: Done<Body>; version: string | null }> {
   const { data, error, response } = await call
   if (data === undefined) throw problemFromAnswer(response, error)
-  return { data: data.data, version: response.headers.get('etag') }
+  if (isHeld(data.data)) throw new ApiProblem(202, WAITS, 'This waits for a second operator', [], null)
+  return { data: data.data as Done<Body>, version: response.headers.get('etag') }
+}
+
+function isHeld(data: unknown): data is Held {
+  return typeof data === 'object' && data !== null && 'approval' in data
+}
+
+const restrictionsByCode: Readonly<Record<string, Restriction>> = {
+  PASSWORD_EXPIRED: 'password-expired',
+  SECOND_FACTOR_REQUIRED: 'second-factor-missing',
 }
 
 function fetchAs(realm: Realm): (request: Request) => Promise<Response> {
@@ -100,12 +140,16 @@ function fetchAs(realm: Realm): (request: Request) => Promise<Response> {
     // A body can be sent once, so the copy for a second try is taken before the first.
     const secondTry = request.clone()
     const response = await reach(authorised(realm, request, tokens?.token))
+    if (response.status === 403 && tokens) {
+      const restriction = restrictionsByCode[await problemCode(response)]
+      if (restriction) realm.restrict(restriction)
+    }
     if (response.status !== 401 || !tokens) return response
     if ((await problemCode(response)) !== 'TOKEN_EXPIRED') {
       if (realm.tokens()?.token === tokens.token) realm.forget()
       return response
     }
-    const token = await renewedToken(realm, tokens.token)
+    const token = await renewedToken(realm, tokens)
     return token === null ? response : reach(authorised(realm, secondTry, token))
   }
 }
@@ -135,12 +179,14 @@ async function problemCode(response: Response): Promise<string> {
 
 /**
  * A refresh token works once, and using it twice ends the whole family. So one renewal at a time, over all
- * tabs, and whoever waited looks first whether another has renewed meanwhile.
+ * tabs, and whoever waited looks first whether another has renewed meanwhile. What was meant for one company is
+ * not sent again to another.
  */
-function renewedToken(realm: Realm, staleToken: string): Promise<string | null> {
-  return alone(`solution-erp.${realm.name}.renew`, async () => {
+function renewedToken(realm: Realm, stale: KeptTokens): Promise<string | null> {
+  return alone(renewalOf(realm), async () => {
     const tokens = realm.latestTokens()
-    if (!tokens || tokens.token !== staleToken) return tokens?.token ?? null
+    if (!tokens || tokens.companyId !== stale.companyId) return null
+    if (tokens.token !== stale.token) return tokens.token
     try {
       const renewed = await realm.refresh(tokens.refreshToken)
       realm.keepTokens(renewed)
@@ -152,6 +198,25 @@ function renewedToken(realm: Realm, staleToken: string): Promise<string | null> 
       return null
     }
   })
+}
+
+/** Goes on in another company, in every tab. */
+export function changeCompany(companyId: string): Promise<void> {
+  return alone(renewalOf(erpRealm), async () => {
+    const tokens = erpRealm.latestTokens()
+    if (!tokens) return
+    const { refreshToken } = tokens
+    const headers = erpRealm.headers()
+    const renewed = await read(
+      anonymousApi.POST('/auth/refresh', { body: { refreshToken, companyId }, headers }),
+    )
+    const { user: person, ...next } = renewed
+    signedIn(erpSession, { ...next, person }, person.tenantCode)
+  })
+}
+
+function renewalOf({ name }: Realm): string {
+  return `solution-erp.${name}.renew`
 }
 
 let lastAlone: Promise<unknown> = Promise.resolve()

@@ -11,6 +11,7 @@ export function useFormats() {
     // Books kept in Arabic commonly use Latin digits, which also paste into spreadsheets.
     const locale = language === 'ar' ? 'ar-u-nu-latn' : 'en-GB'
     const date = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
+    const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' })
     const instant = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' })
     return {
       amount(text: string): string {
@@ -40,6 +41,8 @@ export function useFormats() {
         count === null || count === undefined ? '' : new Intl.NumberFormat(locale).format(count),
       date: (text: string | null | undefined) =>
         text ? date.format(new Date(`${text.slice(0, 10)}T00:00:00Z`)) : '',
+      /** To the second. */
+      moment: (text: string) => moment.format(new Date(text)),
       instant: (text: string | null | undefined) => (text ? instant.format(new Date(text)) : ''),
     }
   }, [language])

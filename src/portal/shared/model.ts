@@ -30,6 +30,13 @@ type OptionalBodyOf<Operation> = Operation extends {
   : never
 
 export type Operator = DataOf<ApiPaths['/platform/auth/login']['post']>['operator']
+export type Restriction = NonNullable<Operator['restriction']>
+export type AccountSession = DataOf<ApiPaths['/auth/sessions']['get']>['sessions'][number]
+export type OperatorList = DataOf<ApiPaths['/platform/operators']['get']>
+export type OperatorPerson = OperatorList['operators'][number]
+export type OperatorStatus = OperatorPerson['status']
+export type NewOperator = BodyOf<ApiPaths['/platform/operators']['post']>
+export type OperatorChange = BodyOf<ApiPaths['/platform/operators/{id}']['put']>
 export type TenantList = DataOf<ApiPaths['/platform/tenants']['get']>
 export type Tenant = TenantList['tenants'][number]
 export type TenantStatus = Tenant['status']
@@ -54,6 +61,12 @@ export type NewRestore = BodyOf<ApiPaths['/platform/tenants/{id}/restores']['pos
 export type Move = DataOf<ApiPaths['/platform/tenants/{id}/moves/{moveId}']['get']>
 export type TenantExport = DataOf<ApiPaths['/platform/tenants/{id}/exports']['get']>['exports'][number]
 
+export type ApprovalList = DataOf<ApiPaths['/platform/approvals']['get']>
+export type Approval = DataOf<ApiPaths['/platform/approvals/{id}']['get']>
+export type SupportSessionList = DataOf<ApiPaths['/platform/support-sessions']['get']>
+export type SupportSession = SupportSessionList['supportSessions'][number]
+export type SupportAccess = DataOf<ApiPaths['/support-access']['get']>
+
 export type SchemaReport = DataOf<ApiPaths['/platform/fleet/schema-report']['get']>
 export type FleetPlan = DataOf<ApiPaths['/platform/fleet/plan']['get']>
 export type FleetMigrationList = DataOf<ApiPaths['/platform/fleet-migrations']['get']>
@@ -64,6 +77,29 @@ export type NewFleetMigration = OptionalBodyOf<ApiPaths['/platform/fleet-migrati
 
 export type User = DataOf<ApiPaths['/auth/login']['post']>['user']
 export type Company = User['companies'][number]
+
+export type ApiKeyList = DataOf<ApiPaths['/api-keys']['get']>
+export type ApiKey = ApiKeyList['apiKeys'][number]
+export type NewApiKey = BodyOf<ApiPaths['/api-keys']['post']>
+export type ApiKeyChange = BodyOf<ApiPaths['/api-keys/{id}']['put']>
+export type SingleSignOn = DataOf<ApiPaths['/single-sign-on']['get']>
+export type SingleSignOnChange = BodyOf<ApiPaths['/single-sign-on']['put']>
+export type TenantUserList = DataOf<ApiPaths['/users']['get']>
+export type TenantUser = TenantUserList['users'][number]
+export type NewTenantUser = BodyOf<ApiPaths['/users']['post']>
+export type TenantUserChange = BodyOf<ApiPaths['/users/{id}']['put']>
+export type UserEvent = DataOf<ApiPaths['/users/{id}/activity']['get']>['activity'][number]
+export type EmailSettings = DataOf<ApiPaths['/users/{id}/email-settings']['get']>
+export type EmailSettingsChange = BodyOf<ApiPaths['/users/{id}/email-settings']['put']>
+export type EmailTest = DataOf<ApiPaths['/users/{id}/email-settings/test']['post']>
+export type TenantMail = DataOf<ApiPaths['/mails']['get']>['mails'][number]
+export type PlatformMailList = DataOf<ApiPaths['/platform/mails']['get']>
+export type PlatformMail = PlatformMailList['mails'][number]
+export type RoleList = DataOf<ApiPaths['/roles']['get']>
+export type Role = DataOf<ApiPaths['/roles/{id}']['get']>
+export type NewRole = BodyOf<ApiPaths['/roles']['post']>
+export type RoleChange = BodyOf<ApiPaths['/roles/{id}']['put']>
+export type PermissionModule = DataOf<ApiPaths['/roles/permissions']['get']>['modules'][number]
 
 export type GlAccount = DataOf<ApiPaths['/masters/gl-accounts/{id}']['get']>
 /** The description of the tree cannot say that it goes on below itself. */
@@ -82,3 +118,9 @@ export type GeneralLedger = DataOf<ApiPaths['/reports/general-ledger']['get']>
 
 export type FiscalYear = DataOf<ApiPaths['/finance/fiscal-years']['get']>['fiscalYears'][number]
 export type Period = FiscalYear['periods'][number]
+
+type TenantAuditEntry = DataOf<ApiPaths['/audit-log']['get']>['auditEntries'][number]
+type PlatformAuditEntry = DataOf<ApiPaths['/platform/audit-log']['get']>['auditEntries'][number]
+/** Of either log. */
+export type AuditEntry = Omit<TenantAuditEntry, 'companyId'> &
+  Partial<Pick<PlatformAuditEntry, 'tenantId' | 'tenantCode' | 'details'>>

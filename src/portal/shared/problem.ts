@@ -28,6 +28,8 @@ export class ApiProblem extends Error {
 }
 
 export const UNREACHABLE = 'UNREACHABLE'
+/** No failure: it was kept, and another operator decides. */
+export const WAITS = 'WAITS_FOR_APPROVAL'
 
 export function problemOf(thrown: unknown): ApiProblem {
   if (thrown instanceof ApiProblem) return thrown

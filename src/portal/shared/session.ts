@@ -1,5 +1,5 @@
 import { stored, type Stored } from './stored.ts'
-import type { Operator, User } from './model.ts'
+import type { Operator, Restriction, User } from './model.ts'
 
 export interface Session<Person> {
   token: string
@@ -27,6 +27,14 @@ export function signedIn<Person>(
 
 export function signedOut<Person>(store: Stored<SessionState<Person>>): void {
   store.set({ ...store.get(), session: null })
+}
+
+export function restricted<Person extends { restriction: Restriction | null }>(
+  store: Stored<SessionState<Person>>,
+  restriction: Restriction,
+): void {
+  const { session, tenantCode } = store.get()
+  if (session) store.set({ session: { ...session, person: { ...session.person, restriction } }, tenantCode })
 }
 
 /** On a tenant's own address (acme.localhost, acme.example.com) the server knows the tenant by the host. */

@@ -45,6 +45,16 @@ export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () =>
   )
 }
 
+/** Instead of what a query has not brought: it is still being asked, or failed and can be asked again. */
+export function QueryState({
+  query,
+}: {
+  query: { isPending: boolean; error: unknown; refetch: () => unknown }
+}) {
+  if (query.isPending) return <LoadingState />
+  return <ErrorState error={query.error} onRetry={() => void query.refetch()} />
+}
+
 /** Above a form: what went wrong as a whole, and what could be shown on no field. */
 export function ProblemAlert({
   error,
@@ -71,7 +81,9 @@ export function ProblemAlert({
               <ul style={{ margin: 0, paddingInlineStart: 18 }}>
                 {others.map((detail) => (
                   <li key={`${detail.field} ${detail.code}`}>
-                    {detail.field ? `${detail.field}: ${detail.message}` : detail.message}
+                    {detail.field
+                      ? `${detail.field}: ${fieldProblemText(detail, t)}`
+                      : fieldProblemText(detail, t)}
                   </li>
                 ))}
               </ul>
@@ -102,4 +114,10 @@ export function problemText(problem: ApiProblem, t: TFunction): string {
   if (problem.code === UNREACHABLE) return t('problems.UNREACHABLE')
   const ours = t(`problems.${problem.code}` as 'problems.UNREACHABLE', { defaultValue: '' })
   return t('language') === 'en' ? problem.message || ours : ours || problem.message
+}
+
+/** Likewise of one field: those that many people meet have words in every language. */
+export function fieldProblemText({ code, message }: FieldProblem, t: TFunction): string {
+  const ours = t(`fieldProblems.${code}` as 'fieldProblems.PASSWORD_TOO_SHORT', { defaultValue: '' })
+  return t('language') === 'en' ? message || ours : ours || message
 }

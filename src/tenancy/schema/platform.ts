@@ -5,6 +5,11 @@
 
 import type { ColumnType } from 'kysely'
 
+export type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[] ? U[] : ArrayTypeImpl<T>
+
+export type ArrayTypeImpl<T> =
+  T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S[], I[], U[]> : T[]
+
 export type Generated<T> =
   T extends ColumnType<infer S, infer I, infer U>
     ? ColumnType<S, I | undefined, U>
@@ -39,18 +44,67 @@ export interface PlatformAlert {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformApprovalRequest {
+  address: string | null
+  created_at: Generated<Timestamp>
+  decided_at: Timestamp | null
+  decided_by: string | null
+  decision_reason: string | null
+  error: string | null
+  execution_began_at: Timestamp | null
+  expires_at: Timestamp
+  finished_at: Timestamp | null
+  id: Generated<string>
+  if_match: string | null
+  input: string
+  operation: string
+  operation_id: string | null
+  requested_by: string | null
+  state: string
+  tenant_id: string | null
+  updated_at: Generated<Timestamp>
+  user_agent: string | null
+}
+
 export interface PlatformAuditEvent {
   action: string
-  actor_id: string | null
-  actor_kind: string
-  address: string | null
+  actor_id: Generated<string | null>
+  actor_kind: Generated<string>
+  address: Generated<string | null>
   created_at: Generated<Timestamp>
   details: Generated<Json>
   entity: string
   entity_id: string | null
   id: Generated<string>
-  request_id: string
+  new_values: Json | null
+  number: Generated<Int8 | null>
+  old_values: Json | null
+  request_id: Generated<string>
   tenant_id: string | null
+  updated_at: Generated<Timestamp>
+  user_agent: Generated<string | null>
+}
+
+export interface PlatformAuditKey {
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  sealed_key: string
+  updated_at: Generated<Timestamp>
+}
+
+export interface PlatformAuditSeal {
+  after_row: Int8
+  created_at: Generated<Timestamp>
+  digest: Buffer
+  id: Generated<string>
+  key_id: string
+  last_row: Int8
+  number: Int8
+  previous_digest: Buffer
+  row_hashes: Buffer
+  row_numbers: ArrayType<Int8>
+  signature: Buffer
+  unnumbered: Int8
   updated_at: Generated<Timestamp>
 }
 
@@ -177,6 +231,7 @@ export interface PlatformMail {
   last_error: string | null
   next_attempt_at: Generated<Timestamp>
   recipient: string
+  resent_at: Timestamp | null
   sealed_content: string | null
   sent_at: Timestamp | null
   state: Generated<string>
@@ -188,14 +243,41 @@ export interface PlatformMail {
 
 export interface PlatformOperator {
   created_at: Generated<Timestamp>
+  deleted_at: Timestamp | null
   email: string
   full_name: string
   id: Generated<string>
   is_active: Generated<boolean>
   last_login_at: Timestamp | null
-  password_hash: string
+  must_change_password: Generated<boolean>
+  password_changed_at: Generated<Timestamp | null>
+  password_hash: string | null
+  previous_password_hashes: Generated<string[]>
   role: string
   updated_at: Generated<Timestamp>
+}
+
+export interface PlatformOperatorPasswordToken {
+  created_at: Generated<Timestamp>
+  expires_at: Timestamp
+  id: Generated<string>
+  operator_id: string
+  token_hash: Buffer
+  updated_at: Generated<Timestamp>
+  used_at: Timestamp | null
+}
+
+export interface PlatformOperatorSecondFactor {
+  confirmed_at: Timestamp | null
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  last_used_step: Generated<Int8>
+  operator_id: string
+  recovery_hashes: Generated<ArrayType<Buffer>>
+  sealed_secret: string
+  updated_at: Generated<Timestamp>
+  wrong_code_at: Timestamp | null
+  wrong_codes: Generated<number>
 }
 
 export interface PlatformOperatorSession {
@@ -312,6 +394,26 @@ export interface PlatformServer {
   updated_at: Generated<Timestamp>
 }
 
+export interface PlatformSupportSession {
+  access: string
+  address: string | null
+  code_expires_at: Timestamp | null
+  code_hash: Buffer | null
+  created_at: Generated<Timestamp>
+  end_reason: string | null
+  ended_at: Timestamp | null
+  expires_at: Timestamp
+  id: Generated<string>
+  operator_id: string
+  operator_session_id: string
+  reason: string
+  request_count: Int8 | null
+  state: string
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+  user_agent: string | null
+}
+
 export interface PlatformTenant {
   admin_email: string
   admin_name: string
@@ -397,6 +499,15 @@ export interface PlatformTenantMove {
   written_since: string | null
 }
 
+export interface PlatformTenantSeal {
+  created_at: Generated<Timestamp>
+  digest: Buffer
+  id: Generated<string>
+  number: Int8
+  tenant_id: string
+  updated_at: Generated<Timestamp>
+}
+
 export interface PlatformTenantVisit {
   created_at: Generated<Timestamp>
   due_at: Timestamp
@@ -408,7 +519,10 @@ export interface PlatformTenantVisit {
 
 export interface DB {
   'platform.alert': PlatformAlert
+  'platform.approval_request': PlatformApprovalRequest
   'platform.audit_event': PlatformAuditEvent
+  'platform.audit_key': PlatformAuditKey
+  'platform.audit_seal': PlatformAuditSeal
   'platform.backup': PlatformBackup
   'platform.certificate': PlatformCertificate
   'platform.fleet_migration': PlatformFleetMigration
@@ -418,6 +532,8 @@ export interface DB {
   'platform.idempotency_key': PlatformIdempotencyKey
   'platform.mail': PlatformMail
   'platform.operator': PlatformOperator
+  'platform.operator_password_token': PlatformOperatorPasswordToken
+  'platform.operator_second_factor': PlatformOperatorSecondFactor
   'platform.operator_session': PlatformOperatorSession
   'platform.plan': PlatformPlan
   'platform.rate_count': PlatformRateCount
@@ -425,9 +541,11 @@ export interface DB {
   'platform.restore': PlatformRestore
   'platform.schema_version': PlatformSchemaVersion
   'platform.server': PlatformServer
+  'platform.support_session': PlatformSupportSession
   'platform.tenant': PlatformTenant
   'platform.tenant_activity': PlatformTenantActivity
   'platform.tenant_export': PlatformTenantExport
   'platform.tenant_move': PlatformTenantMove
+  'platform.tenant_seal': PlatformTenantSeal
   'platform.tenant_visit': PlatformTenantVisit
 }

@@ -5,6 +5,11 @@
 
 import type { ColumnType } from 'kysely'
 
+export type ArrayType<T> = ArrayTypeImpl<T> extends (infer U)[] ? U[] : ArrayTypeImpl<T>
+
+export type ArrayTypeImpl<T> =
+  T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S[], I[], U[]> : T[]
+
 export type Generated<T> =
   T extends ColumnType<infer S, infer I, infer U>
     ? ColumnType<S, I | undefined, U>
@@ -30,17 +35,55 @@ export type Timestamp = ColumnType<string, string, string>
 
 export interface AuditChange {
   action: string
-  actor_id: string | null
-  actor_kind: string
-  address: string | null
+  actor_id: Generated<string | null>
+  actor_kind: Generated<string>
+  address: Generated<string | null>
   company_id: string | null
   created_at: Generated<Timestamp>
   entity: string
   entity_id: string | null
   id: Generated<string>
   new_values: Json | null
+  number: Generated<Int8 | null>
   old_values: Json | null
-  request_id: string
+  request_id: Generated<string>
+  updated_at: Generated<Timestamp>
+  user_agent: Generated<string | null>
+}
+
+export interface AuditSeal {
+  after_row: Int8
+  created_at: Generated<Timestamp>
+  digest: Buffer
+  id: Generated<string>
+  key_id: string
+  last_row: Int8
+  number: Int8
+  previous_digest: Buffer
+  row_hashes: Buffer
+  row_numbers: ArrayType<Int8>
+  signature: Buffer
+  unnumbered: Int8
+  updated_at: Generated<Timestamp>
+}
+
+export interface CoreApiKey {
+  all_companies: Generated<boolean>
+  allowed_addresses: Generated<string[]>
+  company_ids: Generated<string[]>
+  created_at: Generated<Timestamp>
+  created_by: string | null
+  expires_at: Timestamp | null
+  id: Generated<string>
+  last_used_address: string | null
+  last_used_at: Timestamp | null
+  name: string
+  previous_secret_ends_at: Timestamp | null
+  previous_secret_hash: Buffer | null
+  revoked_at: Timestamp | null
+  scopes: string[]
+  secret_hash: Buffer
+  secret_number: Generated<number>
   updated_at: Generated<Timestamp>
 }
 
@@ -101,6 +144,7 @@ export interface CoreMail {
   last_error: string | null
   next_attempt_at: Generated<Timestamp>
   recipient: string
+  resent_at: Timestamp | null
   sealed_content: string | null
   sender_user_id: string | null
   sent_at: Timestamp | null
@@ -131,7 +175,21 @@ export interface CoreRole {
   is_built_in: Generated<boolean>
   name: string
   permissions: Generated<string[]>
+  requires_second_factor: Generated<boolean>
   updated_at: Generated<Timestamp>
+}
+
+export interface CoreSecondFactor {
+  confirmed_at: Timestamp | null
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  last_used_step: Generated<Int8>
+  recovery_hashes: Generated<ArrayType<Buffer>>
+  sealed_secret: string
+  updated_at: Generated<Timestamp>
+  user_id: string
+  wrong_code_at: Timestamp | null
+  wrong_codes: Generated<number>
 }
 
 export interface CoreSession {
@@ -143,11 +201,69 @@ export interface CoreSession {
   expires_at: Timestamp
   id: Generated<string>
   is_remembered: Generated<boolean>
+  is_single_sign_on: Generated<boolean>
   last_used_at: Generated<Timestamp>
   refresh_hash: Buffer
   updated_at: Generated<Timestamp>
   user_agent: string | null
   user_id: string
+}
+
+export interface CoreSingleSignOn {
+  all_companies: Generated<boolean>
+  allowed_domains: string[]
+  client_id: string
+  company_ids: Generated<string[]>
+  created_at: Generated<Timestamp>
+  default_role_id: string | null
+  id: Generated<string>
+  is_enabled: Generated<boolean>
+  is_only: Generated<boolean>
+  is_required: Generated<boolean>
+  issuer: string
+  label: string
+  sealed_client_secret: string | null
+  updated_at: Generated<Timestamp>
+}
+
+export interface CoreSingleSignOnAttempt {
+  browser_hash: Buffer
+  created_at: Generated<Timestamp>
+  expires_at: Timestamp
+  id: Generated<string>
+  issuer: string
+  redirect_uri: string
+  state_hash: Buffer
+  updated_at: Generated<Timestamp>
+}
+
+export interface CoreSupportAccess {
+  allows_support: Generated<boolean>
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  is_only: Generated<boolean>
+  updated_at: Generated<Timestamp>
+  write_until: Timestamp | null
+}
+
+export interface CoreSupportSession {
+  access: string
+  address: string | null
+  created_at: Generated<Timestamp>
+  end_reason: string | null
+  ended_at: Timestamp | null
+  entered_company_id: string
+  expires_at: Timestamp
+  id: Generated<string>
+  last_request_at: Timestamp | null
+  operations: Generated<Json>
+  operator_email: string
+  operator_id: string
+  operator_name: string
+  reason: string
+  request_count: Generated<Int8>
+  updated_at: Generated<Timestamp>
+  user_agent: string | null
 }
 
 export interface CoreUserCompany {
@@ -173,6 +289,15 @@ export interface CoreUserEmailSettings {
   updated_at: Generated<Timestamp>
   user_id: string
   username: string | null
+}
+
+export interface CoreUserIdentity {
+  created_at: Generated<Timestamp>
+  id: Generated<string>
+  issuer: string
+  subject: string
+  updated_at: Generated<Timestamp>
+  user_id: string
 }
 
 export interface CoreUserPhoto {
@@ -385,15 +510,23 @@ export interface MastersUnitOfMeasure {
 
 export interface DB {
   'audit.change': AuditChange
+  'audit.seal': AuditSeal
+  'core.api_key': CoreApiKey
   'core.app_user': CoreAppUser
   'core.company': CoreCompany
   'core.idempotency_key': CoreIdempotencyKey
   'core.mail': CoreMail
   'core.password_token': CorePasswordToken
   'core.role': CoreRole
+  'core.second_factor': CoreSecondFactor
   'core.session': CoreSession
+  'core.single_sign_on': CoreSingleSignOn
+  'core.single_sign_on_attempt': CoreSingleSignOnAttempt
+  'core.support_access': CoreSupportAccess
+  'core.support_session': CoreSupportSession
   'core.user_company': CoreUserCompany
   'core.user_email_settings': CoreUserEmailSettings
+  'core.user_identity': CoreUserIdentity
   'core.user_photo': CoreUserPhoto
   'finance.account_balance': FinanceAccountBalance
   'finance.fiscal_year': FinanceFiscalYear

@@ -33,11 +33,13 @@ export const Role = Type.Object({
   permissions: Type.Array(Type.String()),
   discountPercentMaximum: Limit,
   discountAmountMaximum: Limit,
+  requiresSecondFactor: Type.Boolean({ description: 'Its holders sign in with two steps' }),
   isBuiltIn: Type.Boolean(),
   isActive: Type.Boolean(),
   userCount: Type.Integer({ description: 'Users who hold it' }),
   createdAt: Instant,
   updatedAt: Instant,
+  deletedAt: nullable(Instant),
 })
 
 const fields = {
@@ -45,6 +47,7 @@ const fields = {
   permissions: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: PERMISSIONS_MAXIMUM }),
   discountPercentMaximum: LimitInput,
   discountAmountMaximum: LimitInput,
+  requiresSecondFactor: Type.Boolean(),
   isActive: Type.Boolean(),
 }
 const Name = Type.String({ minLength: 1, maxLength: 100 })
@@ -56,14 +59,15 @@ export const listRoles = operation({
   name: 'listRoles',
   method: 'GET',
   path: '/roles',
-  summary: 'Roles: list with search, filter, sort and paging',
+  summary: 'Roles: list with search, filters, sort and paging',
   permission: 'roles:view',
   access: 'read',
   query: Type.Object(
     {
       ...pageQuery,
       sort: Type.Optional(oneOf(['name', 'createdAt', 'updatedAt'])),
-      isActive: Type.Optional(Type.Boolean()),
+      status: Type.Optional(oneOf(['active', 'inactive'])),
+      includeDeleted: Type.Optional(Type.Boolean()),
     },
     { additionalProperties: false },
   ),
@@ -124,6 +128,7 @@ export const createRole = operation({
       description: Type.Optional(fields.description),
       discountPercentMaximum: Type.Optional(fields.discountPercentMaximum),
       discountAmountMaximum: Type.Optional(fields.discountAmountMaximum),
+      requiresSecondFactor: Type.Optional(fields.requiresSecondFactor),
       isActive: Type.Optional(fields.isActive),
     },
     { additionalProperties: false },
@@ -148,6 +153,7 @@ export const updateRole = operation({
       description: Type.Optional(fields.description),
       discountPercentMaximum: Type.Optional(fields.discountPercentMaximum),
       discountAmountMaximum: Type.Optional(fields.discountAmountMaximum),
+      requiresSecondFactor: Type.Optional(fields.requiresSecondFactor),
       isActive: Type.Optional(fields.isActive),
     },
     { additionalProperties: false, minProperties: 1 },
@@ -166,6 +172,7 @@ export const deleteRole = operation({
   access: 'write',
   params: IdParams,
   data: Nothing,
+  isConditional: true,
 })
 
 export const roleOperations = [listRoles, listPermissions, getRole, createRole, updateRole, deleteRole]

@@ -5,12 +5,12 @@ import { Decimal } from '../../../kernel/decimal.ts'
 import { Problem, problems, validationProblem, type FieldProblem } from '../../../kernel/problem.ts'
 import { paginationOf } from '../../../http/contract.ts'
 import { assertUnchanged } from '../../../http/etag.ts'
-import { implement, type Route } from '../../../http/route.ts'
+import { callerOf, implement, type Route } from '../../../http/route.ts'
 import { statement, tenantSql, type TenantRead } from '../../../tenancy/handles.ts'
 import { likePattern } from '../../../tenancy/sql-text.ts'
 import { readDecimal } from '../../masters/rules/decimal-input.ts'
 import { Administration, type Powers } from '../administration.ts'
-import { callerOf, tellSessionEnd, type IdentityPorts } from '../ports.ts'
+import { tellSessionEnd, type IdentityPorts } from '../ports.ts'
 import { identityProblems } from '../problems.ts'
 import { unknownPatterns } from '../rules/permission-patterns.ts'
 import {
@@ -25,7 +25,7 @@ import {
 
 type RoleData = Static<typeof Role>
 type Given = Partial<Static<(typeof createRole)['body']>>
-type Values = Powers & Pick<RoleData, 'name' | 'description' | 'isActive'>
+type Values = Powers & Pick<RoleData, 'name' | 'description' | 'requiresSecondFactor' | 'isActive'>
 
 const BASIC_ABILITIES = ['view', 'add', 'edit', 'delete']
 const EVERYTHING = '*'
@@ -48,7 +48,9 @@ export function roleRoutes(ports: IdentityPorts): Route[] {
         const administration = await Administration.begin(tx, callerOf(context).id)
         const before = await readRole(tx, params.id)
         assertUnchanged(context.ifMatch, before)
-        if (before.isBuiltIn && before.permissions.includes(EVERYTHING)) {
+        // All of it stays as it is but how its holders sign in.
+        const isOfSignIn = Object.keys(body).every((field) => field === 'requiresSecondFactor')
+        if (before.isBuiltIn && before.permissions.includes(EVERYTHING) && !isOfSignIn) {
           throw new Problem(identityProblems.administratorIsFixed)
         }
         const values = valuesOf(body, before, ports.declared)
@@ -112,15 +114,16 @@ export function permissionMatrix(
 
 const COLUMNS = `r.id, r.name, r.description, r.permissions,
   r.discount_percent_maximum AS "discountPercentMaximum", r.discount_amount_maximum AS "discountAmountMaximum",
-  r.is_built_in AS "isBuiltIn", r.is_active AS "isActive", r.created_at AS "createdAt", r.updated_at AS "updatedAt",
+  r.requires_second_factor AS "requiresSecondFactor", r.is_built_in AS "isBuiltIn", r.is_active AS "isActive", r.created_at AS "createdAt", r.updated_at AS "updatedAt", r.deleted_at AS "deletedAt",
   (SELECT count(*) FROM core.app_user u WHERE u.role_id = r.id AND u.deleted_at IS NULL) AS "userCount"`
 
 const SORTED = { name: 'lower(r.name)', createdAt: 'r.created_at', updatedAt: 'r.updated_at' } as const
 
 async function list(tx: TenantRead, query: Static<(typeof listRoles)['query']>) {
   const [page, limit] = [query.page ?? 1, query.limit ?? 50]
-  const conditions = [sql`r.deleted_at IS NULL`]
-  if (query.isActive !== undefined) conditions.push(sql`r.is_active = ${query.isActive}`)
+  const conditions = [sql`true`]
+  if (!query.includeDeleted) conditions.push(sql`r.deleted_at IS NULL`)
+  if (query.status !== undefined) conditions.push(sql`r.is_active = ${query.status === 'active'}`)
   if (query.search) {
     const pattern = likePattern(query.search)
     conditions.push(sql`(r.name ILIKE ${pattern} OR r.description ILIKE ${pattern})`)
@@ -138,9 +141,15 @@ async function list(tx: TenantRead, query: Static<(typeof listRoles)['query']>) 
 }
 
 export async function readRole(tx: TenantRead, id: string): Promise<RoleData> {
+  const role = await findRole(tx, id)
+  if (!role) throw new Problem(problems.notFound, { message: 'There is no such role' })
+  return role
+}
+
+/** undefined: there never was one, or it was deleted. */
+export async function findRole(tx: TenantRead, id: string): Promise<RoleData | undefined> {
   const [row] = await tx.prepared(ROLE, [id])
-  if (!row) throw new Problem(problems.notFound, { message: 'There is no such role' })
-  return presented(row)
+  return row && presented(row)
 }
 
 const ROLE = statement<RoleData>(
@@ -167,6 +176,7 @@ const NEW_ROLE: Values = {
   permissions: [],
   discountPercentMaximum: '0',
   discountAmountMaximum: '0',
+  requiresSecondFactor: false,
   isActive: true,
 }
 
@@ -186,7 +196,7 @@ function valuesOf(given: Given, before: Values, declared: ReadonlySet<string>): 
     if (value === null) return null
     const decimal = readDecimal(value)
     const isWithin = decimal && (field === 'discountAmountMaximum'
-      ? decimal.rounded(0).toString().length <= AMOUNT_DIGITS
+      ? decimal.wholeDigits() <= AMOUNT_DIGITS
       : decimal.compare(Decimal.of(100)) <= 0) // prettier-ignore
     if (!decimal || decimal.isNegative() || decimal.decimalPlaces() > 4 || !isWithin) {
       const range = field === 'discountPercentMaximum' ? 'from 0 to 100' : 'of 0 or more'
@@ -204,6 +214,7 @@ function valuesOf(given: Given, before: Values, declared: ReadonlySet<string>): 
     permissions: [...new Set(given.permissions ?? before.permissions)],
     discountPercentMaximum: limit('discountPercentMaximum'),
     discountAmountMaximum: limit('discountAmountMaximum'),
+    requiresSecondFactor: given.requiresSecondFactor ?? before.requiresSecondFactor,
     isActive: given.isActive ?? before.isActive,
   }
   if (wrong.length > 0) throw validationProblem(wrong)
@@ -217,6 +228,7 @@ function columnsOf(values: Values) {
     permissions: [...values.permissions],
     discount_percent_maximum: values.discountPercentMaximum,
     discount_amount_maximum: values.discountAmountMaximum,
+    requires_second_factor: values.requiresSecondFactor,
     is_active: values.isActive,
   }
 }

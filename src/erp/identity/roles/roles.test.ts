@@ -134,6 +134,33 @@ describe('creating and changing', () => {
   })
 })
 
+describe('the list', () => {
+  test('is filtered by status, and tells deleted roles where they are asked for', async () => {
+    const [awake, asleep, gone] = [
+      await newRole([]),
+      await newRole([], { isActive: false }),
+      await newRole([]),
+    ]
+    ;(await tenant.admin.call(deleteRole, { params: { id: gone.id } })).ok()
+    const made = new Set([awake, asleep, gone].map(({ id }) => id))
+    const listed = async (query: object) =>
+      (await tenant.admin.call(listRoles, { query: { limit: 200, sort: 'createdAt', ...query } }))
+        .ok()
+        .roles.filter(({ id }) => made.has(id))
+    const ids = async (query: object) => (await listed(query)).map(({ id }) => id)
+    expect(await ids({})).toEqual([awake.id, asleep.id])
+    expect(await ids({ status: 'active' })).toEqual([awake.id])
+    expect(await ids({ status: 'inactive' })).toEqual([asleep.id])
+    const all = await listed({ includeDeleted: true, order: 'desc' })
+    expect(all.map(({ id, deletedAt }) => [id, deletedAt !== null])).toEqual([
+      [gone.id, true],
+      [asleep.id, false],
+      [awake.id, false],
+    ])
+    expect((await tenant.admin.send('GET', '/api/v1/roles?isActive=true')).status).toBe(400)
+  })
+})
+
 describe('nobody grants more than they hold', () => {
   test('a keeper of roles gives what they have, and no more', async () => {
     const keeperRole = await newRole(['roles:*', 'users:*', 'gl-accounts:*', '*:view'], {

@@ -1,11 +1,12 @@
 /** What a user did, and where they are signed in. */
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
-import { implement, type Route, type TenantContext } from '../../../http/route.ts'
+import { LOOKED_THROUGH_MAXIMUM } from '../../../http/audit-page.ts'
+import { callerOf, implement, type Route } from '../../../http/route.ts'
 import { Problem, problems } from '../../../kernel/problem.ts'
-import { statement, tenantSql, type TenantTx } from '../../../tenancy/handles.ts'
-import { Administration } from '../administration.ts'
-import { callerOf, tellSessionEnd, type IdentityPorts } from '../ports.ts'
+import { statement, tenantSql } from '../../../tenancy/handles.ts'
+import { actorJoins, actorName } from '../../audit/actors.ts'
+import { tellSessionEnd, type IdentityPorts } from '../ports.ts'
 import {
   endUserSession,
   endUserSessions,
@@ -14,7 +15,7 @@ import {
   type SessionData,
   type UserEvent,
 } from './contract.ts'
-import { assertMayChange, readUser } from './records.ts'
+import { assertOwnOrMayChange, readUser } from './records.ts'
 
 const SESSIONS_SHOWN_MAXIMUM = 100
 const END_REASON = 'ended by hand'
@@ -23,9 +24,12 @@ export function activityRoutes(ports: IdentityPorts): Route[] {
   return [
     implement(listUserActivity, async (tx, { params, query }) => {
       await readUser(tx, params.id)
-      const limit = query.limit ?? 50
-      const found = await tx.prepared(ACTIVITY, [params.id, query.after ?? null, limit + 1])
-      return { activity: found.slice(0, limit), hasMore: found.length > limit }
+      const [limit, after] = [query.limit ?? 50, query.after ?? LAST_ID]
+      const [end] = await tx.prepared(LOOK_ENDS_AT, [after])
+      const found = await tx.prepared(ACTIVITY, [params.id, after, limit + 1, end?.id ?? FIRST_ID])
+      const activity = found.slice(0, limit)
+      const next = found.length > limit ? activity.at(-1)?.id : end?.id
+      return { activity, next: next ?? null }
     }),
     implement(listUserSessions, async (tx, { params }, context) => {
       await readUser(tx, params.id)
@@ -34,7 +38,7 @@ export function activityRoutes(ports: IdentityPorts): Route[] {
     }),
     implement(endUserSessions, async (door, { params }, context) => {
       await door.write(async (tx) => {
-        await assertMayEnd(tx, params.id, context)
+        await assertOwnOrMayChange(tx, params.id, context)
         await ports.sessions.endAllOf(tx, params.id, END_REASON)
       })
       await tellSessionEnd(ports, context.tenant.tenantId)
@@ -42,7 +46,7 @@ export function activityRoutes(ports: IdentityPorts): Route[] {
     }),
     implement(endUserSession, async (door, { params }, context) => {
       await door.write(async (tx) => {
-        await assertMayEnd(tx, params.id, context)
+        await assertOwnOrMayChange(tx, params.id, context)
         const live = await tx.row(
           sql`SELECT id FROM core.session WHERE id = ${params.sessionId} AND user_id = ${params.id}
             AND ended_at IS NULL`.compile(tenantSql),
@@ -56,12 +60,6 @@ export function activityRoutes(ports: IdentityPorts): Route[] {
   ]
 }
 
-async function assertMayEnd(tx: TenantTx, userId: string, context: TenantContext): Promise<void> {
-  const user = await readUser(tx, userId)
-  const caller = callerOf(context)
-  if (caller.id !== user.id) await assertMayChange(tx, await Administration.begin(tx, caller.id), user)
-}
-
 const SESSIONS = statement<Static<typeof SessionData>>(
   'identity-sessions',
   `SELECT id, created_at AS "startedAt", last_used_at AS "lastUsedAt", expires_at AS "expiresAt",
@@ -71,20 +69,35 @@ const SESSIONS = statement<Static<typeof SessionData>>(
    ORDER BY last_used_at DESC LIMIT $3`,
 )
 
+const [FIRST_ID, LAST_ID] = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff']
+
+/**
+ * Who did something has no index in the log, which is kept for ever: like a page of the log itself, one request looks
+ * through so many rows at most, and says how far it came.
+ */
+const LOOK_ENDS_AT = statement<{ id: string }>(
+  'identity-activity-end',
+  `SELECT id FROM audit.change WHERE id < $1 ORDER BY id DESC OFFSET ${LOOKED_THROUGH_MAXIMUM - 1} LIMIT 1`,
+)
+
 /** Ids of version 7 are in the order of time, whatever table they are of. */
 const ACTIVITY = statement<Static<typeof UserEvent>>(
   'identity-activity',
-  `(SELECT s.id, s.created_at AS at, 'sign-in' AS action, NULL AS entity, NULL::uuid AS "entityId",
-      ARRAY[]::text[] AS fields, s.user_id AS "actorId", 'user' AS "actorKind", s.address,
+  `SELECT e.id, e.at, e.action, e.entity, e."entityId", e.fields, e.actor_id AS "actorId",
+     e.actor_kind AS "actorKind", ${actorName} AS "actorName", e.address, e."userAgent", e."endedAt", e."endReason"
+   FROM (
+   (SELECT s.id, s.created_at AS at, 'sign-in' AS action, NULL AS entity, NULL::uuid AS "entityId",
+      ARRAY[]::text[] AS fields, s.user_id AS actor_id, 'user' AS actor_kind, s.address,
       s.user_agent AS "userAgent", s.ended_at AS "endedAt", s.end_reason AS "endReason"
-    FROM core.session s WHERE s.user_id = $1 AND ($2::uuid IS NULL OR s.id < $2) ORDER BY s.id DESC LIMIT $3)
+    FROM core.session s WHERE s.user_id = $1 AND s.id < $2 AND s.id >= $4 ORDER BY s.id DESC LIMIT $3)
    UNION ALL
    (SELECT c.id, c.created_at, c.action, c.entity, c.entity_id,
       CASE WHEN c.action = 'update' THEN ARRAY(
         SELECT n.key FROM jsonb_each(c.new_values) n
         WHERE n.key <> 'updated_at' AND n.value IS DISTINCT FROM c.old_values -> n.key ORDER BY 1)
-      ELSE '{}' END, c.actor_id, c.actor_kind, c.address, NULL, NULL, NULL
-    FROM audit.change c WHERE (c.entity_id = $1 OR c.actor_id = $1) AND ($2::uuid IS NULL OR c.id < $2)
+      ELSE '{}' END, c.actor_id, c.actor_kind, c.address, c.user_agent, NULL, NULL
+    FROM audit.change c WHERE (c.entity_id = $1 OR c.actor_id = $1) AND c.entity <> 'core.session' AND c.id < $2 AND c.id >= $4
     ORDER BY c.id DESC LIMIT $3)
-   ORDER BY id DESC LIMIT $3`,
+   ORDER BY id DESC LIMIT $3) e ${actorJoins('e')}
+   ORDER BY e.id DESC`,
 )

@@ -3,10 +3,11 @@
  * - user: a person who works in one tenant, in some or all of its companies
  * - invitation: a mail with a link, good once, under which a new user sets a password
  * - activity: what a user did and what was done to them, sign-ins among it
- * - e-mail settings: the user's own SMTP server, which their documents are sent through
  */
 import { Type, type Static } from 'typebox'
+import { NewPassword } from '../../../accounts/contract.ts'
 import {
+  auditNext,
   DateText,
   Email,
   File,
@@ -22,6 +23,7 @@ import {
   perMinute,
   UploadBody,
 } from '../../../http/contract.ts'
+import { actorKinds } from '../../../kernel/actors.ts'
 
 export const userStatuses = ['active', 'inactive'] as const
 export const COMPANIES_MAXIMUM = 1_000
@@ -52,6 +54,7 @@ export const User = Type.Object({
   companyIds: Type.Array(Id, { description: 'The companies worked in, unless it is all' }),
   metadata: Metadata,
   isInvited: Type.Boolean({ description: 'Has not set a password yet' }),
+  hasSecondFactor: Type.Boolean({ description: 'Signs in with two steps' }),
   createdAt: Instant,
   updatedAt: Instant,
   deletedAt: nullable(Instant),
@@ -120,7 +123,7 @@ export const createUser = operation({
   name: 'createUser',
   method: 'POST',
   path: '/users',
-  summary: 'Create a user, who is invited by mail; or with a password, which is changed at the first sign-in',
+  summary: 'Create a user, who is invited by mail; or with a password instead, which is good for one sign-in',
   permission: 'users:add',
   access: 'steps',
   status: 201,
@@ -129,13 +132,7 @@ export const createUser = operation({
       fullName: FullName,
       email: Email,
       roleId: Id,
-      password: Type.Optional(
-        Type.String({
-          minLength: 8,
-          maxLength: 72,
-          description: 'Instead of an invitation; good for one sign-in',
-        }),
-      ),
+      password: Type.Optional(NewPassword),
       ...optional,
     },
     { additionalProperties: false },
@@ -176,6 +173,49 @@ export const deleteUser = operation({
   summary: 'Delete a user: signed out at once, the e-mail address is free again, what they did stays theirs',
   permission: 'users:delete',
   access: 'steps',
+  params: IdParams,
+  rateLimit: perMinute(5),
+  data: Nothing,
+  isConditional: true,
+})
+
+export const resetUserSecondFactor = operation({
+  ...base,
+  name: 'resetUserSecondFactor',
+  method: 'DELETE',
+  path: '/users/{id}/second-factor',
+  summary:
+    'Turn two-step sign-in off for a user who has lost app and recovery codes: signed out, told by mail',
+  permission: 'users:edit',
+  access: 'steps',
+  params: IdParams,
+  rateLimit: perMinute(5),
+  data: Nothing,
+})
+
+export const restoreUser = operation({
+  ...base,
+  name: 'restoreUser',
+  method: 'POST',
+  path: '/users/{id}/restoration',
+  summary:
+    'Bring a deleted user back, inactive; photo and e-mail settings stay gone. With another role where `roleId` names one, which it must where the former role is deleted',
+  permission: 'users:delete',
+  access: 'write',
+  params: IdParams,
+  body: Type.Optional(Type.Object({ roleId: Type.Optional(Id) }, { additionalProperties: false })),
+  rateLimit: perMinute(5),
+  data: User,
+})
+
+export const sendPasswordReset = operation({
+  ...base,
+  name: 'sendPasswordReset',
+  method: 'POST',
+  path: '/users/{id}/password-reset',
+  summary: 'Mail the user a link under which they set a new password; the present one stays good meanwhile',
+  permission: 'users:edit',
+  access: 'write',
   params: IdParams,
   rateLimit: perMinute(5),
   data: Nothing,
@@ -263,12 +303,15 @@ export const deleteUserPhoto = operation({
 export const UserEvent = Type.Object({
   id: Id,
   at: Instant,
-  action: oneOf(['sign-in', 'insert', 'update', 'delete']),
+  action: Type.String({
+    description: 'sign-in, or what the audit trail calls it: insert, update, delete, post …',
+  }),
   entity: nullable(Type.String()),
   entityId: nullable(Id),
   fields: Type.Array(Type.String(), { description: 'What was changed' }),
   actorId: nullable(Id),
-  actorKind: Type.String(),
+  actorKind: oneOf(actorKinds),
+  actorName: nullable(Type.String()),
   address: nullable(Type.String()),
   userAgent: nullable(Type.String()),
   endedAt: nullable(Instant),
@@ -280,8 +323,7 @@ export const listUserActivity = operation({
   name: 'listUserActivity',
   method: 'GET',
   path: '/users/{id}/activity',
-  summary:
-    'Sign-ins, and changes by and of the user, the newest first; `after` is the id of the last one seen',
+  summary: 'Sign-ins, and changes by and of the user, the newest first',
   permission: 'users:view',
   isOpenToSelf: true,
   access: 'read',
@@ -289,11 +331,11 @@ export const listUserActivity = operation({
   query: Type.Object(
     {
       limit: pageQuery.limit,
-      after: Type.Optional(Id),
+      after: Type.Optional(Type.String({ format: 'uuid', description: '`next` of the page before' })),
     },
     { additionalProperties: false },
   ),
-  data: Type.Object({ activity: Type.Array(UserEvent), hasMore: Type.Boolean() }),
+  data: Type.Object({ activity: Type.Array(UserEvent), next: auditNext }),
 })
 
 export const SessionData = Type.Object({
@@ -347,94 +389,15 @@ export const endUserSession = operation({
   data: Nothing,
 })
 
-// ---- e-mail settings -----------------------------------------------------------------------------------
-
-export const smtpSecurities = ['tls', 'ssl', 'none'] as const
-
-export const EmailSettings = Type.Object({
-  host: Type.String(),
-  port: Type.Integer(),
-  username: nullable(Type.String()),
-  hasPassword: Type.Boolean({ description: 'The password itself is never shown' }),
-  security: oneOf(smtpSecurities, 'tls: STARTTLS; ssl: from the first byte'),
-  alwaysUseSender: Type.Boolean({ description: "Documents go out in this user's name whoever sends them" }),
-  fromName: nullable(Type.String()),
-  replyTo: nullable(Type.String()),
-  signatureHtml: nullable(Type.String()),
-  footerHtml: nullable(Type.String()),
-  createdAt: Instant,
-  updatedAt: Instant,
-})
-
-const OneLine = Type.String({ maxLength: 200, pattern: '^[^\\r\\n]*$' })
-const Html = nullable(Type.String({ maxLength: 20_000 }))
-
-const settings = {
-  port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
-  username: Type.Optional(nullable(OneLine)),
-  password: Type.Optional(nullable(Type.String({ maxLength: 1_000 }))),
-  security: Type.Optional(oneOf(smtpSecurities)),
-  alwaysUseSender: Type.Optional(Type.Boolean()),
-  fromName: Type.Optional(nullable(OneLine)),
-  replyTo: Type.Optional(nullable(Email)),
-  signatureHtml: Type.Optional(Html),
-  footerHtml: Type.Optional(Html),
-}
-
-export const getEmailSettings = operation({
-  ...base,
-  name: 'getEmailSettings',
-  method: 'GET',
-  path: '/users/{id}/email-settings',
-  summary: "The user's own mail server; 404 where there is none and the platform's is used",
-  permission: 'users:edit',
-  isOpenToSelf: true,
-  access: 'read',
-  params: IdParams,
-  data: EmailSettings,
-  versioned: true,
-})
-
-export const updateEmailSettings = operation({
-  ...base,
-  name: 'updateEmailSettings',
-  method: 'PUT',
-  path: '/users/{id}/email-settings',
-  summary: 'Set them: the fields that are given; `host` at the first time. The password is kept encrypted',
-  permission: 'users:edit',
-  isOpenToSelf: true,
-  access: 'write',
-  params: IdParams,
-  body: Type.Object(
-    {
-      host: Type.Optional(Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z0-9.:-]+$' })),
-      ...settings,
-    },
-    { additionalProperties: false, minProperties: 1 },
-  ),
-  data: EmailSettings,
-  versioned: true,
-})
-
-export const deleteEmailSettings = operation({
-  ...base,
-  name: 'deleteEmailSettings',
-  method: 'DELETE',
-  path: '/users/{id}/email-settings',
-  summary: "Forget them: mails go through the platform's server again",
-  permission: 'users:edit',
-  isOpenToSelf: true,
-  access: 'write',
-  params: IdParams,
-  data: Nothing,
-})
-
 export const userOperations = [
   listUsers,
   getUser,
   createUser,
   updateUser,
   deleteUser,
+  resetUserSecondFactor,
+  restoreUser,
+  sendPasswordReset,
   inviteUser,
   inviteUsers,
   getUserPhoto,
@@ -444,7 +407,4 @@ export const userOperations = [
   listUserSessions,
   endUserSessions,
   endUserSession,
-  getEmailSettings,
-  updateEmailSettings,
-  deleteEmailSettings,
 ]

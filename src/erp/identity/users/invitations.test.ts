@@ -41,9 +41,15 @@ describe('an invitation', () => {
     expect(new URL(mail?.address ?? '').hostname).toBe(
       `${tenant.code.toLowerCase().replaceAll('_', '-')}.localhost`,
     )
+    expect((await setPassword(mail?.token ?? '', 'abc')).refusals).toEqual([
+      'password PASSWORD_NEEDS_DIGIT',
+      'password PASSWORD_NEEDS_SPECIAL',
+      'password PASSWORD_NEEDS_UPPER',
+      'password PASSWORD_TOO_SHORT',
+    ])
     ;(await setPassword(mail?.token ?? '')).ok()
     const { client } = await signIn(at, user.email, PASSWORD)
-    expect((await client.call(me)).ok()).toMatchObject({ role: 'Viewer', mustChangePassword: false })
+    expect((await client.call(me)).ok()).toMatchObject({ role: 'Viewer', restriction: null })
     expect((await setPassword(mail?.token ?? '', 'Another-Moon-48!')).refusals).toEqual([
       'token TOKEN_INVALID',
     ])

@@ -1,17 +1,18 @@
 /** Invitations: one by one, and many from a file, all of them or none. */
 import { sql } from 'kysely'
 import { Type, type Static } from 'typebox'
-import { implement, type Route, type TenantContext } from '../../../http/route.ts'
+import { callerOf, implement, type Route, type TenantContext } from '../../../http/route.ts'
 import { bodyProblems } from '../../../http/validation.ts'
+import { foldedEmail } from '../../../kernel/email.ts'
 import { Problem, problems, validationProblem, type FieldProblem } from '../../../kernel/problem.ts'
 import { tenantSql, type TenantTx } from '../../../tenancy/handles.ts'
 import { Administration, type Powers } from '../administration.ts'
 import { sendInvitations, type Recipient } from '../password-links.ts'
-import { callerOf, type IdentityPorts } from '../ports.ts'
+import { type IdentityPorts } from '../ports.ts'
 import { identityProblems } from '../problems.ts'
 import { readRole } from '../roles/operations.ts'
 import { createUser, INVITED_AT_ONCE_MAXIMUM, inviteUser, inviteUsers, type UserData } from './contract.ts'
-import { assertMayChange, insertUsers, readUser, USER_COLUMNS, voidLinks, type NewUser } from './records.ts'
+import { assertMayChange, insertUsers, readUser, USER_COLUMNS, type NewUser } from './records.ts'
 import { readInvitations, type InvitationRow } from './rules/invitation-file.ts'
 
 const PROBLEMS_SHOWN_MAXIMUM = 1_000
@@ -25,7 +26,7 @@ export function invitationRoutes(ports: IdentityPorts): Route[] {
       if (!user.isInvited) throw new Problem(identityProblems.notInvited)
       if (user.status !== 'active')
         throw new Problem(problems.conflict, { message: 'This user is not active' })
-      await voidLinks(tx, user.id)
+      await ports.passwords.voidLinks(tx, user.id)
       await invite(ports, tx, [user], context)
       return user
     }),
@@ -65,7 +66,7 @@ async function inviteFromFile(
     const refuse = (field: string, code: string, message: string): number =>
       wrong.push({ line: row.line, field, code, message })
     const user = userOf(row, known, caller.companyId ?? '', context.newId, refuse)
-    const address = row.values.email?.toLowerCase() ?? ''
+    const address = foldedEmail(row.values.email ?? '')
     const earlier = seen.get(address)
     if (earlier !== undefined) refuse('email', 'DUPLICATE', `This address is in line ${earlier} already`)
     else if (known.emails.has(address)) refuse('email', 'DUPLICATE', 'There is a user with this address')
@@ -111,7 +112,7 @@ interface Known {
 }
 
 async function readKnown(tx: TenantTx, rows: readonly InvitationRow[]): Promise<Known> {
-  const given = rows.map(({ values }) => values.email?.toLowerCase() ?? '')
+  const given = rows.map(({ values }) => foldedEmail(values.email ?? ''))
   const [roles, companies, emails] = await Promise.all([
     tx.rows(
       sql<{ id: string; name: string }>`SELECT id, lower(name) AS name FROM core.role

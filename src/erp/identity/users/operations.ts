@@ -4,26 +4,36 @@ import { isCommonPassword } from '../../../http/common-passwords.ts'
 import { hashPassword } from '../../../http/password-hashes.ts'
 import { paginationOf, type InputOf } from '../../../http/contract.ts'
 import { assertUnchanged } from '../../../http/etag.ts'
-import { implement, type Route, type TenantContext, type TenantDoor } from '../../../http/route.ts'
+import { callerOf, implement, type Route, type TenantContext, type TenantDoor } from '../../../http/route.ts'
 import { passwordProblems } from '../../../kernel/passwords.ts'
-import { Problem, validationProblem, type FieldProblem } from '../../../kernel/problem.ts'
+import { Problem, problems, validationProblem, type FieldProblem } from '../../../kernel/problem.ts'
 import { tenantSql, type TenantRead, type TenantTx } from '../../../tenancy/handles.ts'
 import { likePattern } from '../../../tenancy/sql-text.ts'
 import { Administration, type Reach } from '../administration.ts'
-import { callerOf, tellSessionEnd, type IdentityPorts } from '../ports.ts'
-import { readRole } from '../roles/operations.ts'
+import { tellSessionEnd, type IdentityPorts } from '../ports.ts'
+import { identityProblems } from '../problems.ts'
+import { findRole } from '../roles/operations.ts'
 import { activityRoutes } from './activity.ts'
-import { createUser, deleteUser, getUser, listUsers, updateUser, type UserData } from './contract.ts'
-import { emailSettingsRoutes } from './email-settings.ts'
+import {
+  createUser,
+  deleteUser,
+  getUser,
+  listUsers,
+  resetUserSecondFactor,
+  restoreUser,
+  sendPasswordReset,
+  updateUser,
+  type UserData,
+} from './contract.ts'
 import { invitationRoutes, invite } from './invitations.ts'
 import { photoRoutes } from './photo.ts'
 import {
   assertMayChange,
   insertUsers,
+  readDeletedUser,
   readUser,
   setCompanies,
   USER_COLUMNS,
-  voidLinks,
   type NewUser,
 } from './records.ts'
 
@@ -44,10 +54,32 @@ export function userRoutes(ports: IdentityPorts): Route[] {
       await tellSessionEnd(ports, context.tenant.tenantId)
       return {}
     }),
+    implement(resetUserSecondFactor, async (door, { params }, context) => {
+      await door.write(async (tx) => {
+        const administration = await Administration.begin(tx, callerOf(context).id)
+        await assertMayChange(tx, administration, await readUser(tx, params.id))
+        await ports.secondFactors.reset(tx, params.id)
+      })
+      await tellSessionEnd(ports, context.tenant.tenantId)
+      return {}
+    }),
+    implement(sendPasswordReset, async (tx, { params }, context) => {
+      const administration = await Administration.begin(tx, callerOf(context).id)
+      const user = await readUser(tx, params.id)
+      await assertMayChange(tx, administration, user)
+      if (user.isInvited) throw new Problem(identityProblems.noPasswordYet)
+      if (user.status !== 'active')
+        throw new Problem(problems.conflict, { message: 'This user is not active' })
+      const isMailed = await ports.passwords.mailResetLink(tx, user.email, context.now)
+      if (!isMailed) throw new Problem(identityProblems.linksEnough)
+      return {}
+    }),
+    implement(restoreUser, (tx, { params, body }, context) =>
+      restore(tx, params.id, body?.roleId?.toLowerCase(), context),
+    ),
     ...invitationRoutes(ports),
     ...photoRoutes,
     ...activityRoutes(ports),
-    ...emailSettingsRoutes(ports),
   ]
 }
 
@@ -57,7 +89,7 @@ const SORTED = {
   fullName: 'lower(u.full_name)',
   email: 'lower(u.email)',
   role: 'lower(r.name)',
-  status: 'u.is_active DESC, lower(u.full_name)',
+  status: "CASE WHEN u.is_active THEN 'active' ELSE 'inactive' END",
   joinDate: 'u.join_date',
   lastLoginAt: 'u.last_login_at',
   createdAt: 'u.created_at',
@@ -79,7 +111,9 @@ async function list(tx: TenantRead, query: InputOf<typeof listUsers>['query']) {
   const from = sql`FROM core.app_user u JOIN core.role r ON r.id = u.role_id
     WHERE ${sql.join(conditions, sql` AND `)}`
   const direction = query.order === 'desc' ? 'DESC' : 'ASC'
-  const order = sql.raw(`${SORTED[query.sort ?? 'fullName']} ${direction} NULLS LAST, u.id`)
+  const order = sql.raw(
+    `${SORTED[query.sort ?? 'fullName']} ${direction} NULLS LAST, lower(u.full_name), u.id`,
+  )
   const [users, counted] = await Promise.all([
     tx.rows(
       sql<UserData>`SELECT ${sql.raw(USER_COLUMNS)} ${from} ORDER BY ${order}
@@ -142,8 +176,11 @@ async function update(
   const administration = await Administration.begin(tx, callerOf(context).id)
   const before = await readUser(tx, id)
   assertUnchanged(context.ifMatch, before)
-  const role = await roleProblem(tx, given.roleId ?? before.roleId)
-  const wrong = [...userProblems(given), ...role.wrong]
+  const roleId = given.roleId?.toLowerCase() ?? before.roleId
+  const role = await roleProblem(tx, roleId)
+  // Whoever holds a role that was put to sleep keeps it, and can be mended or deactivated like anybody.
+  const isGivenRole = roleId !== before.roleId || (given.status === 'active' && before.status === 'inactive')
+  const wrong = [...userProblems(given), ...(isGivenRole ? role.wrong : [])]
   if (wrong.length > 0) throw validationProblem(wrong)
   await assertMayChange(tx, administration, before)
   if (role.powers) administration.assertWithin(role.powers)
@@ -156,7 +193,7 @@ async function update(
         full_name: given.fullName?.trim() ?? before.fullName,
         email: given.email ?? before.email,
         phone: given.phone === undefined ? before.phone : given.phone,
-        role_id: given.roleId ?? before.roleId,
+        role_id: roleId,
         is_active: (given.status ?? before.status) === 'active',
         join_date: given.joinDate === undefined ? before.joinDate : given.joinDate,
         all_companies: reach.allCompanies,
@@ -166,7 +203,7 @@ async function update(
   )
   if (given.companyIds !== undefined || given.allCompanies !== undefined) await setCompanies(tx, id, reach)
   // A link that was mailed to the old address is in the hands of whoever reads mail there.
-  if (given.email !== undefined && given.email !== before.email) await voidLinks(tx, id)
+  if (given.email !== undefined && given.email !== before.email) await ports.passwords.voidLinks(tx, id)
   if (given.status === 'inactive') await ports.sessions.endAllOf(tx, id, 'deactivated')
   await administration.assertAdministratorLeft()
   return readUser(tx, id)
@@ -180,12 +217,42 @@ async function remove(ports: IdentityPorts, tx: TenantTx, id: string, context: T
   await tx.run(
     sql`UPDATE core.app_user SET deleted_at = now(), is_active = false WHERE id = ${id}`.compile(tenantSql),
   )
-  for (const table of ['core.user_photo', 'core.user_email_settings'] as const) {
+  for (const table of ['core.user_photo', 'core.user_email_settings', 'core.second_factor'] as const) {
     await tx.run(tenantSql.deleteFrom(table).where('user_id', '=', id))
   }
-  await voidLinks(tx, id)
+  await ports.passwords.voidLinks(tx, id)
   await ports.sessions.endAllOf(tx, id, 'deleted')
   await administration.assertAdministratorLeft()
+}
+
+/**
+ * Inactive, with the role and companies of before: whoever brings somebody back looks at these first. A role that was
+ * deleted meanwhile does not come back with its holder: another one is given.
+ */
+async function restore(
+  tx: TenantTx,
+  id: string,
+  roleId: string | undefined,
+  context: TenantContext,
+): Promise<UserData> {
+  const administration = await Administration.begin(tx, callerOf(context).id)
+  const user = await readDeletedUser(tx, id)
+  const former = await findRole(tx, user.roleId)
+  if (!former && roleId === undefined) throw new Problem(identityProblems.roleIsGone)
+  if (former) await assertMayChange(tx, administration, user)
+  else administration.assertWithinReach(user)
+  if (roleId !== undefined) {
+    const role = await roleProblem(tx, roleId)
+    if (role.wrong.length > 0) throw validationProblem(role.wrong)
+    if (role.powers) administration.assertWithin(role.powers)
+  }
+  await tx.run(
+    tenantSql
+      .updateTable('core.app_user')
+      .set({ deleted_at: null, role_id: roleId ?? user.roleId })
+      .where('id', '=', id),
+  )
+  return readUser(tx, id)
 }
 
 const METADATA_BYTES_MAXIMUM = 8_192
@@ -216,10 +283,7 @@ function reachOf(given: Given, before: Reach): Reach {
 }
 
 async function roleProblem(tx: TenantRead, roleId: string) {
-  const role = await readRole(tx, roleId).catch((error: unknown) => {
-    if (error instanceof Problem && error.status === 404) return undefined
-    throw error
-  })
+  const role = await findRole(tx, roleId)
   const refuse = (code: string, message: string): FieldProblem[] => [{ field: 'roleId', code, message }]
   if (!role) return { powers: undefined, wrong: refuse('UNKNOWN_ROLE', 'There is no such role') }
   return { powers: role, wrong: role.isActive ? [] : refuse('INACTIVE_ROLE', 'This role is not active') }

@@ -4,7 +4,7 @@ import { implement, type Route } from '../../../http/route.ts'
 import { Problem, problems, validationProblem } from '../../../kernel/problem.ts'
 import { tenantSql } from '../../../tenancy/handles.ts'
 import { deleteUserPhoto, getUserPhoto, PHOTO_TYPES, setUserPhoto } from './contract.ts'
-import { readUser } from './records.ts'
+import { assertOwnOrMayChange, readUser } from './records.ts'
 
 export const photoRoutes: Route[] = [
   implement(getUserPhoto, async (tx, { params }) => {
@@ -23,8 +23,8 @@ export const photoRoutes: Route[] = [
       sizeBytes: photo.content.length,
     }
   }),
-  implement(setUserPhoto, async (tx, { params, body }) => {
-    await readUser(tx, params.id)
+  implement(setUserPhoto, async (tx, { params, body }, context) => {
+    await assertOwnOrMayChange(tx, params.id, context)
     const contentType = imageTypeOf(body.content)
     if (!contentType) {
       const message = 'The photo must be a PNG, JPEG or WebP image'
@@ -39,8 +39,8 @@ export const photoRoutes: Route[] = [
     )
     return readUser(tx, params.id)
   }),
-  implement(deleteUserPhoto, async (tx, { params }) => {
-    await readUser(tx, params.id)
+  implement(deleteUserPhoto, async (tx, { params }, context) => {
+    await assertOwnOrMayChange(tx, params.id, context)
     await tx.run(tenantSql.deleteFrom('core.user_photo').where('user_id', '=', params.id))
     return readUser(tx, params.id)
   }),

@@ -1,8 +1,9 @@
 /** Rows of users and of the companies they work in: read, written, and who may touch them. */
 import { sql } from 'kysely'
 import { Problem, problems, validationProblem } from '../../../kernel/problem.ts'
+import { callerOf, type TenantContext } from '../../../http/route.ts'
 import { statement, tenantSql, type TenantRead, type TenantTx } from '../../../tenancy/handles.ts'
-import type { Administration, Reach } from '../administration.ts'
+import { Administration, type Reach } from '../administration.ts'
 import { readRole } from '../roles/operations.ts'
 import type { UserData } from './contract.ts'
 
@@ -12,7 +13,8 @@ export const USER_COLUMNS = `u.id, u.full_name AS "fullName", u.email, u.phone,
   u.role_id AS "roleId", r.name AS role, CASE WHEN u.is_active THEN 'active' ELSE 'inactive' END AS status,
   u.join_date AS "joinDate", u.last_login_at AS "lastLoginAt", u.all_companies AS "allCompanies",
   ARRAY(SELECT m.company_id::text FROM core.user_company m WHERE m.user_id = u.id ORDER BY 1) AS "companyIds",
-  u.metadata, u.password_hash IS NULL AS "isInvited", u.created_at AS "createdAt", u.updated_at AS "updatedAt",
+  u.metadata, u.password_hash IS NULL AS "isInvited",
+  EXISTS (SELECT FROM core.second_factor f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS "hasSecondFactor", u.created_at AS "createdAt", u.updated_at AS "updatedAt",
   u.deleted_at AS "deletedAt"`
 
 export async function readUser(tx: TenantRead, id: string): Promise<UserData> {
@@ -25,6 +27,18 @@ const USER = statement<UserData>(
   'identity-user',
   `SELECT ${USER_COLUMNS} FROM core.app_user u JOIN core.role r ON r.id = u.role_id
    WHERE u.id = $1 AND u.deleted_at IS NULL`,
+)
+
+export async function readDeletedUser(tx: TenantRead, id: string): Promise<UserData> {
+  const [row] = await tx.prepared(DELETED_USER, [id])
+  if (!row) throw new Problem(problems.notFound, { message: 'There is no such deleted user' })
+  return row
+}
+
+const DELETED_USER = statement<UserData>(
+  'identity-deleted-user',
+  `SELECT ${USER_COLUMNS} FROM core.app_user u JOIN core.role r ON r.id = u.role_id
+   WHERE u.id = $1 AND u.deleted_at IS NOT NULL`,
 )
 
 /**
@@ -40,11 +54,15 @@ export async function assertMayChange(
   administration.assertWithinReach(user)
 }
 
-export async function voidLinks(tx: TenantTx, userId: string): Promise<void> {
-  await tx.run(
-    sql`UPDATE core.password_token SET used_at = now(), updated_at = now()
-      WHERE user_id = ${userId} AND used_at IS NULL`.compile(tenantSql),
-  )
+/** Of one's own things everybody disposes; of somebody else's, who may change that user. */
+export async function assertOwnOrMayChange(
+  tx: TenantTx,
+  userId: string,
+  context: TenantContext,
+): Promise<void> {
+  const user = await readUser(tx, userId)
+  const caller = callerOf(context)
+  if (caller.id !== user.id) await assertMayChange(tx, await Administration.begin(tx, caller.id), user)
 }
 
 export interface NewUser extends Reach {

@@ -5,6 +5,7 @@ import { createCompany } from '../../onboarding.ts'
 import { newId } from '../../../tenancy/new-id.ts'
 import { SYSTEM } from '../../../server/product.ts'
 import { tenantSql } from '../../../tenancy/handles.ts'
+import { meeting } from '../../../testing/meeting.ts'
 import { rawRequest } from '../../../testing/process.ts'
 import {
   ADMIN_PASSWORD,
@@ -17,23 +18,23 @@ import {
 import { addUser, type TestUser } from '../../../testing/users.ts'
 import { Secrets } from '../../../tenancy/secrets.ts'
 import { login, me } from '../contract.ts'
-import { createRole, listRoles } from '../roles/contract.ts'
+import { createRole, deleteRole, listRoles, updateRole } from '../roles/contract.ts'
 import {
   createUser,
-  deleteEmailSettings,
   deleteUser,
   deleteUserPhoto,
   endUserSession,
   endUserSessions,
-  getEmailSettings,
   getUser,
   listUserActivity,
   listUsers,
   listUserSessions,
-  updateEmailSettings,
+  restoreUser,
+  sendPasswordReset,
   updateUser,
 } from './contract.ts'
-import { smtpPasswordContext } from './email-settings.ts'
+import { deleteEmailSettings, getEmailSettings, updateEmailSettings } from '../email/contract.ts'
+import { smtpPasswordContext } from '../email/settings.ts'
 
 const PASSWORD = 'Harvest-Moon-47!'
 
@@ -185,6 +186,83 @@ describe('a user', () => {
   })
 })
 
+describe('whoever holds a role that is not active', () => {
+  test('is changed and deactivated all the same; given and activated with is an active one only', async () => {
+    await role('Closing', ['*:view'])
+    await role('Closed', ['*:view'])
+    const [closing, closed] = [roleIds.get('Closing') ?? '', roleIds.get('Closed') ?? '']
+    const user = await made({ roleId: closing })
+    for (const id of [closing, closed])
+      (await tenant.admin.call(updateRole, { params: { id }, body: { isActive: false } })).ok()
+    const update = (body: object) => tenant.admin.call(updateUser, { params: { id: user.id }, body })
+    expect((await update({ phone: '12345', roleId: closing.toUpperCase() })).ok().phone).toBe('12345')
+    expect((await update({ roleId: closed })).refusals).toEqual(['roleId INACTIVE_ROLE'])
+    expect((await update({ status: 'active' })).status).toBe(200) // they were
+    expect((await update({ status: 'inactive' })).ok().status).toBe('inactive')
+    expect((await update({ status: 'active' })).refusals).toEqual(['roleId INACTIVE_ROLE'])
+    const body = { status: 'active', roleId: roleIds.get('Viewer') }
+    expect((await update(body)).ok()).toMatchObject({ ...body, phone: '12345' })
+  })
+})
+
+describe('a deleted user', () => {
+  test('comes back inactive, with role and companies, unless the address is taken', async () => {
+    const user = await made({ companyIds: [otherCompanyId] })
+    const params = { id: user.id }
+    expect((await tenant.admin.call(restoreUser, { params })).status).toBe(404) // not deleted
+    ;(await tenant.admin.call(deleteUser, { params })).ok()
+    const taken = await made({ email: user.email.toUpperCase() })
+    expect((await tenant.admin.call(restoreUser, { params })).error.code).toBe('DUPLICATE_EMAIL')
+    ;(await tenant.admin.call(deleteUser, { params: { id: taken.id } })).ok()
+    expect((await tenant.admin.call(restoreUser, { params })).ok()).toMatchObject({
+      id: user.id,
+      status: 'inactive',
+      roleId: user.roleId,
+      companyIds: [otherCompanyId],
+      deletedAt: null,
+    })
+    expect((await tenant.admin.call(updateUser, { params, body: { status: 'active' } })).status).toBe(200)
+  })
+
+  test('whose role was deleted meanwhile comes back with another one that is given', async () => {
+    await role('Passing', ['*:view'])
+    await role('Asleep', ['*:view'])
+    const [passing, asleep] = [roleIds.get('Passing') ?? '', roleIds.get('Asleep') ?? '']
+    const user = await made({ roleId: passing })
+    const params = { id: user.id }
+    expect((await tenant.admin.call(deleteRole, { params: { id: passing } })).error.code).toBe('IN_USE')
+    ;(await tenant.admin.call(deleteUser, { params })).ok()
+    ;(await tenant.admin.call(deleteRole, { params: { id: passing } })).ok()
+    ;(await tenant.admin.call(updateRole, { params: { id: asleep }, body: { isActive: false } })).ok()
+    const restored = (roleId?: string, client = tenant.admin) =>
+      client.call(restoreUser, { params, ...(roleId === undefined ? {} : { body: { roleId } }) })
+    const refused = await restored()
+    expect([refused.status, refused.error.code]).toEqual([409, 'ROLE_GONE'])
+    expect((await restored(passing)).refusals).toEqual(['roleId UNKNOWN_ROLE'])
+    expect((await restored(asleep)).refusals).toEqual(['roleId INACTIVE_ROLE'])
+    // Nor is more given than who brings them back holds.
+    await role('Sexton', ['users:view', 'users:delete', '*:view'])
+    const sexton = await addUser(product, tenant, 'Sexton')
+    const tooMuch = await restored(roleIds.get('Accountant'), sexton.client)
+    expect([tooMuch.status, tooMuch.error.code]).toEqual([403, 'PERMISSION_DENIED'])
+    const viewer = roleIds.get('Viewer') ?? ''
+    expect((await restored(viewer.toUpperCase(), sexton.client)).ok()).toMatchObject({
+      status: 'inactive',
+      roleId: viewer,
+      companyIds: user.companyIds,
+    })
+  })
+
+  test('is brought back by nobody who holds less', async () => {
+    await role('Undertaker', ['users:view', 'users:delete', '*:view'])
+    const keeper = await addUser(product, tenant, 'Undertaker')
+    const [viewer, accountant] = [await made(), await made({ roleId: roleIds.get('Accountant') })]
+    for (const { id } of [viewer, accountant]) (await tenant.admin.call(deleteUser, { params: { id } })).ok()
+    const restored = async (id: string) => (await keeper.client.call(restoreUser, { params: { id } })).status
+    expect([await restored(accountant.id), await restored(viewer.id)]).toEqual([403, 200])
+  })
+})
+
 describe('the list', () => {
   test('is searched, filtered, sorted and paged', async () => {
     await role('Listed', ['*:view'])
@@ -205,6 +283,10 @@ describe('the list', () => {
     expect(await ids({ sort: 'joinDate' })).toEqual([bob.id, ann.id])
     expect(await ids({ includeDeleted: true, sort: 'joinDate' })).toEqual([bob.id, cid.id, ann.id])
     expect(await ids({ status: 'inactive' })).toEqual([bob.id])
+    const dan = await made({ fullName: 'zz dan', roleId })
+    expect(await ids({ sort: 'status' })).toEqual([ann.id, dan.id, bob.id])
+    expect(await ids({ sort: 'status', order: 'desc' })).toEqual([bob.id, ann.id, dan.id])
+    ;(await tenant.admin.call(deleteUser, { params: { id: dan.id } })).ok()
     expect(await ids({ search: 'ZZ B' })).toEqual([bob.id])
     expect(await ids({ search: '777' })).toEqual([ann.id])
     expect(await ids({ search: '%' })).toEqual([])
@@ -213,16 +295,6 @@ describe('the list', () => {
     expect((await tenant.admin.send('GET', '/api/v1/users?sort=password_hash')).status).toBe(400)
   })
 })
-
-/** Resolves when so many have come to it. */
-function meeting(size: number): () => Promise<void> {
-  let arrived = 0
-  const { promise, resolve } = Promise.withResolvers<void>()
-  return () => {
-    if (++arrived === size) resolve()
-    return promise
-  }
-}
 
 describe('the last administrator', () => {
   test('is neither deleted, deactivated, demoted nor sent out of a company', async () => {
@@ -321,6 +393,7 @@ describe('nobody grants more than they hold', () => {
       expect((await keeper.client.call(endUserSessions, { params: { id } })).status).toBe(403)
       const settings = { params: { id }, body: { host: 'mail.mine.example' } }
       expect((await keeper.client.call(updateEmailSettings, settings)).status).toBe(403)
+      expect((await keeper.client.call(sendPasswordReset, { params: { id } })).status).toBe(403)
     }
     expect(await update(keeper.id, { roleId: roleIds.get('Administrator') })).toBe(403)
     expect(await update(keeper.id, { allCompanies: true })).toBe(403)
@@ -407,14 +480,14 @@ describe('activity', () => {
     await signIn(product.anonymous.with({ tenant: tenant.code }), user.email, PASSWORD)
     const params = { id: user.id }
     ;(await tenant.admin.call(updateUser, { params, body: { phone: '999' } })).ok()
-    const { activity, hasMore } = (await tenant.admin.call(listUserActivity, { params })).ok()
+    const { activity, next } = (await tenant.admin.call(listUserActivity, { params })).ok()
     expect(activity.map(({ action, entity }) => `${action} ${entity}`)).toEqual([
       'update core.app_user', 'sign-in null', 'insert core.app_user',
     ]) // prettier-ignore
-    expect(hasMore).toBe(false)
+    expect(next).toBeNull()
     expect(activity[0]).toMatchObject({ fields: ['phone'], actorKind: 'user', address: '127.0.0.1' })
     const page = (await tenant.admin.call(listUserActivity, { params, query: { limit: 2 } })).ok()
-    expect(page).toEqual({ activity: activity.slice(0, 2), hasMore: true })
+    expect(page).toEqual({ activity: activity.slice(0, 2), next: activity[1]?.id })
     const query = { limit: 2, after: page.activity[1]?.id ?? '' }
     expect((await tenant.admin.call(listUserActivity, { params, query })).ok().activity).toEqual(
       activity.slice(2),
@@ -424,6 +497,25 @@ describe('activity', () => {
       await tenant.admin.call(listUserActivity, { params: { id: adminId }, query: { limit: 1 } })
     ).ok()
     expect(byAdmin.activity[0]).toMatchObject({ action: 'update', entityId: user.id, actorId: adminId })
+  })
+
+  test('is looked for in so many rows of the log at a time, and nothing is left out', async () => {
+    const user = await addUser(product, tenant, 'Viewer')
+    const what = `'hay', 'core.role'`
+    const insert = (actor: string, action: string, count: number) =>
+      rows(`WITH made AS (INSERT INTO audit.change (actor_kind, actor_id, action, entity)
+        SELECT 'user', ${actor}, ${action} FROM generate_series(1, ${count}) RETURNING id) SELECT count(*) FROM made`)
+    await insert(`'${user.id}'`, `'needle', 'core.role'`, 1)
+    await insert('gen_random_uuid()', what, 25_000)
+    const pageAt = async (query: object) =>
+      (await tenant.admin.call(listUserActivity, { params: { id: user.id }, query })).ok()
+    const first = await pageAt({})
+    expect(first).toEqual({ activity: [], next: expect.any(String) })
+    const second = await pageAt({ after: first.next! })
+    expect(second.activity.map(({ action }) => action)).toEqual(['needle', 'sign-in', 'insert'])
+    // Control: what is near is found at once.
+    await insert(`'${user.id}'`, `'needle', 'core.role'`, 1)
+    expect((await pageAt({})).activity.map(({ action }) => action)).toEqual(['needle'])
   })
 })
 
@@ -437,10 +529,10 @@ describe('the photo', () => {
       { authorization: `Bearer ${client.options.token}`, 'content-type': type, 'x-tenant-id': tenant.code },
       content.toString('latin1'),
     )
-  const send = (userId: string, content: Uint8Array<ArrayBuffer>, type: string) =>
+  const send = (userId: string, content: Uint8Array<ArrayBuffer>, type: string, client = tenant.admin) =>
     fetch(`${product.url}/api/v1/users/${userId}/photo`, {
       method: 'PUT',
-      headers: { authorization: `Bearer ${tenant.admin.options.token}`, 'content-type': type },
+      headers: { authorization: `Bearer ${client.options.token}`, 'content-type': type },
       body: content,
     })
 
@@ -457,6 +549,22 @@ describe('the photo', () => {
     expect(answer.headers.get('content-disposition')).toContain('attachment')
     expect((await tenant.admin.call(deleteUserPhoto, { params: { id } })).ok().photo).toBeNull()
     expect((await fetch(`${product.url}${photo}`, { headers: { authorization: `Bearer ${tenant.admin.options.token}` } })).status).toBe(404) // prettier-ignore
+  })
+
+  test('of who holds more than the caller is not theirs to change', async () => {
+    await role('Photographer', ['users:view', 'users:edit', '*:view'])
+    const keeper = await addUser(product, tenant, 'Photographer')
+    const { id: adminId } = (await tenant.admin.call(me)).ok()
+    const { id } = await made()
+    const change = async (userId: string) => [
+      (await send(userId, new Uint8Array(png), 'image/png', keeper.client)).status,
+      (await keeper.client.call(deleteUserPhoto, { params: { id: userId } })).status,
+    ]
+    expect(await change(adminId)).toEqual([403, 403])
+    expect(await change(id)).toEqual([200, 200]) // control
+    const other = await addUser(product, tenant, 'Accountant')
+    expect((await send(other.id, new Uint8Array(png), 'image/png', other.client)).status).toBe(200) // one's own
+    expect(await change(other.id)).toEqual([403, 403])
   })
 
   test('a page of HTML is no photo, nor is what is too large or of another type', async () => {

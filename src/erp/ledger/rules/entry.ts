@@ -288,7 +288,7 @@ function checkRate(
   if (rate.decimalPlaces() > RATE_PLACES_MAXIMUM) {
     return refuse('OVER_PRECISE', `The exchange rate has more than ${RATE_PLACES_MAXIMUM} decimal places`)
   }
-  if (rate.rounded(0).toString().length > RATE_WHOLE_DIGITS_MAXIMUM) {
+  if (rate.wholeDigits() > RATE_WHOLE_DIGITS_MAXIMUM) {
     const message = `The exchange rate has more than ${RATE_WHOLE_DIGITS_MAXIMUM} digits before the point`
     return refuse('TOO_LARGE', message)
   }
@@ -334,7 +334,7 @@ function checkAmount(
   if (amount.decimalPlaces() > places) {
     return refuse('OVER_PRECISE', `${given} has more than ${places} decimal places`)
   }
-  if (amount.rounded(0).toString().length > WHOLE_DIGITS_MAXIMUM) {
+  if (amount.wholeDigits() > WHOLE_DIGITS_MAXIMUM) {
     return refuse('TOO_LARGE', `The amount has more than ${WHOLE_DIGITS_MAXIMUM} digits before the point`)
   }
   return { value: amount }
@@ -345,7 +345,7 @@ function checkBalance(lines: readonly EntryLine[], books: Books, path: string): 
   const credit = Decimal.sum(lines.map((line) => line.credit))
   const field = `${path}lines`
   const places = books.minorUnits.get(books.baseCurrency) ?? 2
-  if (debit.toString().split('.')[0]!.length > WHOLE_DIGITS_MAXIMUM) {
+  if (debit.wholeDigits() > WHOLE_DIGITS_MAXIMUM) {
     return [{ field, code: 'TOO_LARGE', message: `The total has more than ${WHOLE_DIGITS_MAXIMUM} digits` }]
   }
   if (debit.equals(credit)) return []

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Drawer, Form, Input, Select, Switch, TreeSelect } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { GlAccount, GlAccountNode, NewGlAccount } from '../../shared/model.ts'
-import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
 import { VersionedForm } from '../../shared/VersionedForm.tsx'
 import { CurrencySelect } from '../CurrencySelect.tsx'
 import {
@@ -58,8 +58,7 @@ function inherited(parent: GlAccount | null): Partial<NewGlAccount> {
 
 function ExistingAccount({ id, onClose }: { id: string; onClose: () => void }) {
   const account = useQuery(accountQuery(id))
-  if (account.isPending) return <LoadingState />
-  if (account.isError) return <ErrorState error={account.error} onRetry={() => void account.refetch()} />
+  if (!account.isSuccess) return <QueryState query={account} />
   return (
     <AccountForm
       // A reload after a lost update starts the form again from what is there now.

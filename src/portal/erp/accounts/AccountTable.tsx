@@ -1,11 +1,11 @@
 import type { ReactNode } from 'react'
 import { EditOutlined, MoreOutlined, PlusOutlined } from '@ant-design/icons'
 import { useNavigate } from '@tanstack/react-router'
-import { App, Button, Dropdown, Table, Tag } from 'antd'
+import { App, Button, Dropdown, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { ListTable } from '../../shared/ListTable.tsx'
 import type { GlAccount, GlAccountNode } from '../../shared/model.ts'
-import { problemOf } from '../../shared/problem.ts'
-import { EmptyState, problemText } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
 import { useCan } from '../useCompany.ts'
 import { AccountTypeTag } from './AccountTypeTag.tsx'
 import { useDeleteAccount, useSetAccountActive } from './queries.ts'
@@ -22,14 +22,12 @@ type Row = GlAccount & { children?: Row[] }
 export function AccountTable({ accounts, onEdit, onAddBelow, emptyAction }: AccountTableProps) {
   const { t } = useTranslation()
   return (
-    <Table<Row>
-      rowKey="id"
+    <ListTable<Row>
       size="small"
-      pagination={false}
-      scroll={{ x: true }}
       dataSource={accounts.map(rowOf)}
       expandable={{ defaultExpandAllRows: true }}
-      locale={{ emptyText: <EmptyState text={t('accounts.empty')} action={emptyAction} /> }}
+      empty={t('accounts.empty')}
+      emptyAction={emptyAction}
       columns={[
         {
           title: t('fields.code'),
@@ -124,10 +122,10 @@ function useMoreActions(account: GlAccount) {
   const { t } = useTranslation()
   const can = useCan()
   const navigate = useNavigate()
-  const { message, modal } = App.useApp()
+  const { modal } = App.useApp()
   const setActive = useSetAccountActive()
   const remove = useDeleteAccount()
-  const complain = (thrown: unknown) => void message.error(problemText(problemOf(thrown), t))
+  const complain = useTellProblem()
 
   const items = [
     { key: 'ledger', label: t('menu.generalLedger') },

@@ -1,12 +1,13 @@
 import { useMemo, useState } from 'react'
 import { PlusOutlined } from '@ant-design/icons'
-import { Button, Card, Select, Switch } from 'antd'
+import { Button, Switch } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { FilterSelect } from '../../shared/FilterSelect.tsx'
 import { Labelled } from '../../shared/Labelled.tsx'
 import type { GlAccount, GlAccountNode } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
 import { SearchBox } from '../../shared/SearchBox.tsx'
-import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
 import { useCan } from '../useCompany.ts'
 import { AccountDrawer, type Editing } from './AccountDrawer.tsx'
 import { AccountTable } from './AccountTable.tsx'
@@ -40,17 +41,13 @@ export function AccountsPage() {
           value={filter.search}
           onSearch={(search) => setFilter({ ...filter, search })}
         />
-        <Labelled label={t('fields.type')}>
-          <Select
-            allowClear
-            aria-label={t('fields.type')}
-            placeholder={t('states.all')}
-            style={{ width: 160 }}
-            value={filter.type}
-            options={accountTypes.map((type) => ({ value: type, label: t(`accountTypes.${type}`) }))}
-            onChange={(type) => setFilter({ ...filter, type: type ?? null })}
-          />
-        </Labelled>
+        <FilterSelect
+          label={t('fields.type')}
+          width={160}
+          value={filter.type}
+          options={accountTypes.map((type) => ({ value: type, label: t(`accountTypes.${type}`) }))}
+          onChange={(type) => setFilter({ ...filter, type: type ?? null })}
+        />
         <Labelled label={t('accounts.showInactive')}>
           <Switch
             aria-label={t('accounts.showInactive')}
@@ -60,19 +57,17 @@ export function AccountsPage() {
           />
         </Labelled>
       </div>
-      {tree.isPending && <LoadingState />}
-      {tree.isError && <ErrorState error={tree.error} onRetry={() => void tree.refetch()} />}
-      {tree.isSuccess && (
-        <Card styles={{ body: { padding: 0 } }}>
-          <AccountTable
-            // Rows found by a search are unfolded, which antd decides when the table is made.
-            key={`${filter.search} ${filter.type ?? ''}`}
-            accounts={shown}
-            onEdit={(account) => setEditing({ kind: 'existing', id: account.id })}
-            onAddBelow={(parent) => setEditing({ kind: 'new', parent })}
-            emptyAction={createButton}
-          />
-        </Card>
+      {tree.isSuccess ? (
+        <AccountTable
+          // Rows found by a search are unfolded, which antd decides when the table is made.
+          key={`${filter.search} ${filter.type ?? ''}`}
+          accounts={shown}
+          onEdit={(account) => setEditing({ kind: 'existing', id: account.id })}
+          onAddBelow={(parent) => setEditing({ kind: 'new', parent })}
+          emptyAction={createButton}
+        />
+      ) : (
+        <QueryState query={tree} />
       )}
       {editing && <AccountDrawer editing={editing} onClose={() => setEditing(null)} />}
     </>

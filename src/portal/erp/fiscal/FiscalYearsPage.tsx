@@ -1,13 +1,14 @@
 import { useState } from 'react'
 import { LockOutlined, PlusOutlined, UnlockOutlined } from '@ant-design/icons'
 import { useQuery } from '@tanstack/react-query'
-import { App, Button, Card, Table, Tag } from 'antd'
+import { App, Button, Card, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable } from '../../shared/ListTable.tsx'
 import type { FiscalYear, Period } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { problemOf } from '../../shared/problem.ts'
-import { EmptyState, ErrorState, LoadingState, problemText } from '../../shared/states.tsx'
+import { EmptyState, QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
 import { useCan } from '../useCompany.ts'
 import { NewFiscalYearDialog } from './NewFiscalYearDialog.tsx'
 import { fiscalYearsQuery, useClosePeriod } from './queries.ts'
@@ -27,8 +28,7 @@ export function FiscalYearsPage() {
   return (
     <>
       <PageHeader title={t('menu.fiscalYears')} actions={createButton} />
-      {years.isPending && <LoadingState />}
-      {years.isError && <ErrorState error={years.error} onRetry={() => void years.refetch()} />}
+      {!years.isSuccess && <QueryState query={years} />}
       {years.data?.fiscalYears.length === 0 && (
         <Card>
           <EmptyState text={t('fiscal.empty')} action={createButton} />
@@ -49,36 +49,31 @@ function FiscalYearCard({ year, onReopen }: { year: FiscalYear; onReopen: (perio
   const { t } = useTranslation()
   const formats = useFormats()
   return (
-    <Card
-      title={
-        <>
-          {year.name} <PeriodStatusTag status={year.status} />
-        </>
-      }
-      extra={`${formats.date(year.startDate)} – ${formats.date(year.endDate)}`}
-      styles={{ body: { padding: 0 } }}
-      style={{ marginBlockEnd: 16 }}
-    >
-      <Table
-        rowKey="id"
-        size="small"
-        pagination={false}
-        scroll={{ x: true }}
-        dataSource={year.periods}
-        columns={[
-          { title: t('fiscal.period'), dataIndex: 'name' },
-          { title: t('fields.from'), render: (_, period) => formats.date(period.startDate) },
-          { title: t('fields.to'), render: (_, period) => formats.date(period.endDate) },
-          { title: t('fields.status'), render: (_, period) => <PeriodStatusTag status={period.status} /> },
-          { title: t('fields.reason'), dataIndex: 'statusReason' },
-          {
-            key: 'actions',
-            align: 'end',
-            render: (_, period) => <PeriodAction period={period} onReopen={onReopen} />,
-          },
-        ]}
-      />
-    </Card>
+    <ListTable
+      card={{
+        title: (
+          <>
+            {year.name} <PeriodStatusTag status={year.status} />
+          </>
+        ),
+        extra: `${formats.date(year.startDate)} – ${formats.date(year.endDate)}`,
+        style: { marginBlockEnd: 16 },
+      }}
+      size="small"
+      dataSource={year.periods}
+      columns={[
+        { title: t('fiscal.period'), dataIndex: 'name' },
+        { title: t('fields.from'), render: (_, period) => formats.date(period.startDate) },
+        { title: t('fields.to'), render: (_, period) => formats.date(period.endDate) },
+        { title: t('fields.status'), render: (_, period) => <PeriodStatusTag status={period.status} /> },
+        { title: t('fields.reason'), dataIndex: 'statusReason' },
+        {
+          key: 'actions',
+          align: 'end',
+          render: (_, period) => <PeriodAction period={period} onReopen={onReopen} />,
+        },
+      ]}
+    />
   )
 }
 
@@ -90,7 +85,8 @@ function PeriodStatusTag({ status }: { status: Period['status'] }) {
 function PeriodAction({ period, onReopen }: { period: Period; onReopen: (period: Period) => void }) {
   const { t } = useTranslation()
   const can = useCan()
-  const { message, modal } = App.useApp()
+  const { modal } = App.useApp()
+  const tellProblem = useTellProblem()
   const close = useClosePeriod()
   if (!can('fiscal-years:close-period')) return null
   if (period.status === 'closed') {
@@ -110,10 +106,7 @@ function PeriodAction({ period, onReopen }: { period: Period; onReopen: (period:
       title: t('fiscal.closePeriod', { name: period.name }),
       content: t('fiscal.closeConsequence'),
       okText: t('fiscal.close'),
-      onOk: () =>
-        close
-          .mutateAsync(period.id)
-          .catch((thrown: unknown) => void message.error(problemText(problemOf(thrown), t))),
+      onOk: () => close.mutateAsync(period.id).catch(tellProblem),
     })
   return (
     <Button

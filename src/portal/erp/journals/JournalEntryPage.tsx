@@ -1,12 +1,13 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { Alert, App, Button, Card, Descriptions, Table } from 'antd'
+import { Alert, App, Button, Card, Descriptions } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable } from '../../shared/ListTable.tsx'
 import type { JournalEntry } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { ErrorState, LoadingState, ProblemAlert } from '../../shared/states.tsx'
+import { ProblemAlert, QueryState } from '../../shared/states.tsx'
 import { useSubmissionKey } from '../../shared/useSubmissionKey.ts'
 import { useAccountName } from '../accounts/queries.ts'
 import { debitAndCreditColumns, TotalRow } from '../debitAndCredit.tsx'
@@ -20,8 +21,7 @@ const route = getRouteApi('/_erp/journal-entries/$entryId')
 export function JournalEntryPage() {
   const { entryId } = route.useParams()
   const entry = useQuery(journalEntryQuery(entryId))
-  if (entry.isPending) return <LoadingState />
-  if (entry.isError) return <ErrorState error={entry.error} onRetry={() => void entry.refetch()} />
+  if (!entry.isSuccess) return <QueryState query={entry} />
   return <EntryView key={entryId} entry={entry.data.data} />
 }
 
@@ -164,28 +164,22 @@ function EntryLines({ entry }: { entry: JournalEntry }) {
   const { t } = useTranslation()
   const nameOf = useAccountName()
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="id"
-        size="middle"
-        pagination={false}
-        scroll={{ x: true }}
-        dataSource={entry.lines}
-        columns={[
-          { title: '#', dataIndex: 'lineNumber', width: 56 },
-          {
-            title: t('journals.account'),
-            render: (_, line) => (
-              <Link to="/reports/general-ledger" search={{ accountId: line.accountId }}>
-                <span className="ltr">{line.accountCode}</span> {nameOf(line.accountId, line.accountName)}
-              </Link>
-            ),
-          },
-          { title: t('fields.description'), dataIndex: 'description' },
-          ...debitAndCreditColumns<JournalEntry['lines'][number]>(t, 160),
-        ]}
-        summary={() => <TotalRow span={3} debit={entry.totalDebit} credit={entry.totalCredit} />}
-      />
-    </Card>
+    <ListTable
+      dataSource={entry.lines}
+      columns={[
+        { title: '#', dataIndex: 'lineNumber', width: 56 },
+        {
+          title: t('journals.account'),
+          render: (_, line) => (
+            <Link to="/reports/general-ledger" search={{ accountId: line.accountId }}>
+              <span className="ltr">{line.accountCode}</span> {nameOf(line.accountId, line.accountName)}
+            </Link>
+          ),
+        },
+        { title: t('fields.description'), dataIndex: 'description' },
+        ...debitAndCreditColumns<JournalEntry['lines'][number]>(t, 160),
+      ]}
+      summary={() => <TotalRow span={3} debit={entry.totalDebit} credit={entry.totalCredit} />}
+    />
   )
 }

@@ -1,32 +1,20 @@
 import { Link, useNavigate } from '@tanstack/react-router'
-import { Table, type TablePaginationConfig } from 'antd'
-import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Amount } from '../../shared/Amount.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable, numeric, type ListTableProps } from '../../shared/ListTable.tsx'
 import type { JournalEntryList } from '../../shared/model.ts'
 import { EntryStatusTag } from './EntryStatusTag.tsx'
 
-interface JournalTableProps {
-  entries: JournalEntryList['journalEntries']
-  isFetching?: boolean
-  pagination?: TablePaginationConfig | false
-  empty?: ReactNode
-}
+type JournalTableProps = Omit<ListTableProps<JournalEntryList['journalEntries'][number]>, 'columns' | 'onRow'>
 
-export function JournalTable({ entries, isFetching = false, pagination = false, empty }: JournalTableProps) {
+export function JournalTable(props: JournalTableProps) {
   const { t } = useTranslation()
   const formats = useFormats()
   const navigate = useNavigate()
   return (
-    <Table
-      rowKey="id"
-      size="middle"
-      loading={isFetching}
-      scroll={{ x: true }}
-      dataSource={entries}
-      pagination={pagination}
-      {...(empty ? { locale: { emptyText: empty } } : {})}
+    <ListTable
+      {...props}
       onRow={(entry) => ({
         style: { cursor: 'pointer' },
         onClick: () => void navigate({ to: '/journal-entries/$entryId', params: { entryId: entry.id } }),
@@ -51,8 +39,7 @@ export function JournalTable({ entries, isFetching = false, pagination = false, 
         },
         {
           title: t('journals.amount'),
-          className: 'numeric',
-          align: 'right',
+          ...numeric,
           width: 160,
           render: (_, entry) => <Amount value={entry.totalDebit} showZero />,
         },

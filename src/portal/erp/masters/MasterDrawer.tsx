@@ -3,7 +3,7 @@ import { Drawer, Form, Input, InputNumber, Switch } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { DateInput } from '../../shared/DateInput.tsx'
 import { today } from '../../shared/formats.ts'
-import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
 import { VersionedForm } from '../../shared/VersionedForm.tsx'
 import { CurrencySelect } from '../CurrencySelect.tsx'
 import { masterDefinitions, type MasterDefinition, type MasterField, type MasterRow } from './definitions.ts'
@@ -51,8 +51,7 @@ interface ExistingRowProps {
 
 function ExistingRow({ definition, id, onClose }: ExistingRowProps) {
   const found = useQuery(masterRowQuery(definition, id))
-  if (found.isPending) return <LoadingState />
-  if (found.isError) return <ErrorState error={found.error} onRetry={() => void found.refetch()} />
+  if (!found.isSuccess) return <QueryState query={found} />
   return (
     <MasterForm
       key={found.data.version}

@@ -2,14 +2,16 @@ import { useState } from 'react'
 import { DeleteOutlined, EditOutlined, PlusOutlined } from '@ant-design/icons'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { App, Button, Card, Table } from 'antd'
+import { App, Button } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { changedSearch } from '../../shared/changedSearch.ts'
 import { useFormats, withoutEndingZeros } from '../../shared/formats.ts'
+import { ListTable } from '../../shared/ListTable.tsx'
 import { NotFoundPage } from '../../shared/NotFoundPage.tsx'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { problemOf } from '../../shared/problem.ts'
 import { SearchBox } from '../../shared/SearchBox.tsx'
-import { EmptyState, ErrorState, LoadingState, problemText } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
 import { useCan } from '../useCompany.ts'
 import { masterDefinitions, type MasterDefinition, type MasterField, type MasterRow } from './definitions.ts'
 import { masterKeys, type MasterKey } from './keys.ts'
@@ -44,56 +46,45 @@ function MasterList({ masterKey }: { masterKey: MasterKey }) {
         <SearchBox
           label={t('actions.search')}
           value={search.search ?? ''}
-          onSearch={(text) => void navigate({ search: text ? { search: text } : {}, replace: true })}
+          onSearch={(text) =>
+            void navigate({ search: changedSearch(search, { search: text }), replace: true })
+          }
         />
       </div>
-      {list.isPending && <LoadingState />}
-      {list.isError && <ErrorState error={list.error} onRetry={() => void list.refetch()} />}
-      {list.isSuccess && (
-        <Card styles={{ body: { padding: 0 } }}>
-          <Table<MasterRow>
-            rowKey="id"
-            size="small"
-            loading={list.isPlaceholderData}
-            scroll={{ x: true }}
-            dataSource={list.data.rows}
-            locale={{
-              emptyText: <EmptyState text={t(`masters.${masterKey}.empty`)} action={createButton} />,
-            }}
-            pagination={{
-              current: list.data.page,
-              pageSize: PAGE_SIZE,
-              total: list.data.total,
-              showSizeChanger: false,
-              hideOnSinglePage: true,
-              onChange: (page) => void navigate({ search: (before) => ({ ...before, page }) }),
-            }}
-            columns={[
-              ...definition.fields
-                .filter((field) => !field.isUnlisted)
-                .map((field) => ({
-                  title: t(`masterFields.${field.name}`),
-                  ...(isNumber(field) ? { className: 'numeric', align: 'right' as const } : {}),
-                  render: (_: unknown, row: MasterRow) => (
-                    <FieldValue field={field} value={row[field.name]} />
-                  ),
-                })),
-              {
-                key: 'actions',
-                align: 'end' as const,
-                width: 100,
-                render: (_: unknown, row: MasterRow) => (
-                  <RowActions
-                    masterKey={masterKey}
-                    definition={definition}
-                    row={row}
-                    onEdit={() => setEditing({ id: row.id })}
-                  />
-                ),
-              },
-            ]}
-          />
-        </Card>
+      {list.isSuccess ? (
+        <ListTable<MasterRow>
+          size="small"
+          loading={list.isPlaceholderData}
+          dataSource={list.data.rows}
+          empty={t(`masters.${masterKey}.empty`)}
+          emptyAction={createButton}
+          pages={{ page: list.data.page, limit: PAGE_SIZE, total: list.data.total }}
+          onPage={(page) => void navigate({ search: changedSearch(search, { page }) })}
+          columns={[
+            ...definition.fields
+              .filter((field) => !field.isUnlisted)
+              .map((field) => ({
+                title: t(`masterFields.${field.name}`),
+                ...(isNumber(field) ? { className: 'numeric', align: 'right' as const } : {}),
+                render: (_: unknown, row: MasterRow) => <FieldValue field={field} value={row[field.name]} />,
+              })),
+            {
+              key: 'actions',
+              align: 'end' as const,
+              width: 100,
+              render: (_: unknown, row: MasterRow) => (
+                <RowActions
+                  masterKey={masterKey}
+                  definition={definition}
+                  row={row}
+                  onEdit={() => setEditing({ id: row.id })}
+                />
+              ),
+            },
+          ]}
+        />
+      ) : (
+        <QueryState query={list} />
       )}
       {editing && <MasterDrawer masterKey={masterKey} id={editing.id} onClose={() => setEditing(null)} />}
     </>
@@ -133,7 +124,8 @@ interface RowActionsProps {
 function RowActions({ masterKey, definition, row, onEdit }: RowActionsProps) {
   const { t } = useTranslation()
   const can = useCan()
-  const { message, modal } = App.useApp()
+  const { modal } = App.useApp()
+  const tellProblem = useTellProblem()
   const remove = useDeleteMaster(definition)
   const title = definition.title(row)
   const askToDelete = () =>
@@ -141,10 +133,7 @@ function RowActions({ masterKey, definition, row, onEdit }: RowActionsProps) {
       title: t('masters.deleteTitle', { name: title }),
       okText: t('actions.delete'),
       okButtonProps: { danger: true },
-      onOk: () =>
-        remove
-          .mutateAsync(row.id)
-          .catch((thrown: unknown) => void message.error(problemText(problemOf(thrown), t))),
+      onOk: () => remove.mutateAsync(row.id).catch(tellProblem),
     })
   return (
     <>

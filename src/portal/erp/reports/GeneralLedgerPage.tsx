@@ -1,14 +1,16 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
-import { Button, Card, Select, Table } from 'antd'
+import { Button, Card, Select } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { Amount } from '../../shared/Amount.tsx'
+import { changedSearch } from '../../shared/changedSearch.ts'
 import { DateInput } from '../../shared/DateInput.tsx'
 import { useFormats } from '../../shared/formats.ts'
 import { Labelled } from '../../shared/Labelled.tsx'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { GeneralLedger } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { EmptyState, QueryState } from '../../shared/states.tsx'
 import { AccountTypeTag } from '../accounts/AccountTypeTag.tsx'
 import { useAccountName, useAccounts } from '../accounts/queries.ts'
 import { debitAndCreditColumns } from '../debitAndCredit.tsx'
@@ -35,8 +37,7 @@ export function GeneralLedgerPage() {
           <EmptyState text={t('reports.chooseAccount')} />
         </Card>
       )}
-      {filter.accountId !== '' && ledger.isPending && <LoadingState />}
-      {ledger.isError && <ErrorState error={ledger.error} onRetry={() => void ledger.refetch()} />}
+      {filter.accountId !== '' && !ledger.isSuccess && <QueryState query={ledger} />}
       {ledger.isSuccess && (
         <LedgerTable
           pages={ledger.data.pages}
@@ -52,10 +53,8 @@ function LedgerFilters({ filter }: { filter: LedgerFilter }) {
   const { t } = useTranslation()
   const navigate = route.useNavigate()
   const { accounts, isPending } = useAccounts()
-  const change = (changed: Partial<LedgerFilter>) => {
-    const entries = Object.entries({ ...filter, ...changed }).filter(([, value]) => value)
-    void navigate({ search: Object.fromEntries(entries), replace: true })
-  }
+  const change = (changed: Partial<LedgerFilter>) =>
+    void navigate({ search: changedSearch(filter, changed), replace: true })
   return (
     <div className="toolbar">
       <Labelled label={t('journals.account')}>
@@ -92,48 +91,42 @@ function LedgerTable({ pages, onMore, isFetchingMore }: LedgerTableProps) {
   const [first] = pages
   if (!first) return null
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="lineId"
-        size="middle"
-        pagination={false}
-        scroll={{ x: true }}
-        dataSource={pages.flatMap((page) => page.lines)}
-        locale={{ emptyText: <EmptyState text={t('reports.noLines')} /> }}
-        title={() => <BalanceLine label={t('reports.openingBalance')} balance={first.openingBalance} />}
-        footer={() => (
-          <>
-            {onMore && (
-              <Button onClick={onMore} loading={isFetchingMore}>
-                {t('actions.more')}
-              </Button>
-            )}
-            <BalanceLine label={t('reports.closingBalance')} balance={first.closingBalance} />
-          </>
-        )}
-        columns={[
-          { title: t('fields.date'), width: 130, render: (_, line) => formats.date(line.date) },
-          {
-            title: t('journals.number'),
-            width: 160,
-            render: (_, line) => (
-              <Link to="/journal-entries/$entryId" params={{ entryId: line.entryId }} className="ltr">
-                {line.entryNumber}
-              </Link>
-            ),
-          },
-          { title: t('fields.description'), dataIndex: 'description' },
-          ...debitAndCreditColumns<GeneralLedger['lines'][number]>(t, 150),
-          {
-            title: t('reports.balance'),
-            className: 'numeric',
-            align: 'right',
-            width: 160,
-            render: (_, line) => <Balance value={line.balance} />,
-          },
-        ]}
-      />
-    </Card>
+    <ListTable
+      rowKey="lineId"
+      dataSource={pages.flatMap((page) => page.lines)}
+      empty={t('reports.noLines')}
+      title={() => <BalanceLine label={t('reports.openingBalance')} balance={first.openingBalance} />}
+      footer={() => (
+        <>
+          {onMore && (
+            <Button onClick={onMore} loading={isFetchingMore}>
+              {t('actions.more')}
+            </Button>
+          )}
+          <BalanceLine label={t('reports.closingBalance')} balance={first.closingBalance} />
+        </>
+      )}
+      columns={[
+        { title: t('fields.date'), width: 130, render: (_, line) => formats.date(line.date) },
+        {
+          title: t('journals.number'),
+          width: 160,
+          render: (_, line) => (
+            <Link to="/journal-entries/$entryId" params={{ entryId: line.entryId }} className="ltr">
+              {line.entryNumber}
+            </Link>
+          ),
+        },
+        { title: t('fields.description'), dataIndex: 'description' },
+        ...debitAndCreditColumns<GeneralLedger['lines'][number]>(t, 150),
+        {
+          title: t('reports.balance'),
+          ...numeric,
+          width: 160,
+          render: (_, line) => <Balance value={line.balance} />,
+        },
+      ]}
+    />
   )
 }
 

@@ -1,13 +1,14 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { Button, Card, Table, Tag } from 'antd'
+import { Button, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { DateInput } from '../../shared/DateInput.tsx'
 import { today } from '../../shared/formats.ts'
 import { Labelled } from '../../shared/Labelled.tsx'
+import { ListTable } from '../../shared/ListTable.tsx'
 import type { TrialBalance } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
 import { AccountTypeTag } from '../accounts/AccountTypeTag.tsx'
 import { useAccountName } from '../accounts/queries.ts'
 import { debitAndCreditColumns, TotalRow } from '../debitAndCredit.tsx'
@@ -35,53 +36,50 @@ export function TrialBalancePage() {
           />
         </Labelled>
       </div>
-      {report.isPending && <LoadingState />}
-      {report.isError && <ErrorState error={report.error} onRetry={() => void report.refetch()} />}
-      {report.isSuccess && <TrialBalanceTable report={report.data} />}
+      {report.isSuccess ? <TrialBalanceTable report={report.data} /> : <QueryState query={report} />}
     </>
   )
 }
 
 function TrialBalanceTable({ report }: { report: TrialBalance }) {
   const { t } = useTranslation()
+  const navigate = useNavigate()
   const nameOf = useAccountName()
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="accountId"
-        size="middle"
-        pagination={false}
-        scroll={{ x: true }}
-        dataSource={report.rows}
-        locale={{ emptyText: <NothingPosted /> }}
-        columns={[
-          {
-            title: t('fields.code'),
-            width: 120,
-            render: (_, row) => (
-              <LedgerLink accountId={row.accountId} to={report.asOf}>
-                <span className="ltr">{row.accountCode}</span>
-              </LedgerLink>
-            ),
-          },
-          {
-            title: t('fields.name'),
-            render: (_, row) => (
-              <LedgerLink accountId={row.accountId} to={report.asOf}>
-                {nameOf(row.accountId, row.accountName)}
-              </LedgerLink>
-            ),
-          },
-          { title: t('fields.type'), width: 120, render: (_, row) => <AccountTypeTag type={row.type} /> },
-          ...debitAndCreditColumns<TrialBalance['rows'][number]>(t, 180),
-        ]}
-        summary={() =>
-          report.rows.length > 0 && (
-            <TotalRow span={3} debit={report.totalDebit} credit={report.totalCredit} />
-          )
-        }
-      />
-    </Card>
+    <ListTable
+      rowKey="accountId"
+      dataSource={report.rows}
+      empty={t('reports.nothingPosted')}
+      emptyAction={
+        <Button type="primary" onClick={() => void navigate({ to: '/journal-entries/new' })}>
+          {t('journals.create')}
+        </Button>
+      }
+      columns={[
+        {
+          title: t('fields.code'),
+          width: 120,
+          render: (_, row) => (
+            <LedgerLink accountId={row.accountId} to={report.asOf}>
+              <span className="ltr">{row.accountCode}</span>
+            </LedgerLink>
+          ),
+        },
+        {
+          title: t('fields.name'),
+          render: (_, row) => (
+            <LedgerLink accountId={row.accountId} to={report.asOf}>
+              {nameOf(row.accountId, row.accountName)}
+            </LedgerLink>
+          ),
+        },
+        { title: t('fields.type'), width: 120, render: (_, row) => <AccountTypeTag type={row.type} /> },
+        ...debitAndCreditColumns<TrialBalance['rows'][number]>(t, 180),
+      ]}
+      summary={() =>
+        report.rows.length > 0 && <TotalRow span={3} debit={report.totalDebit} credit={report.totalCredit} />
+      }
+    />
   )
 }
 
@@ -98,20 +96,5 @@ function LedgerLink({
     <Link to="/reports/general-ledger" search={{ accountId, to }}>
       {children}
     </Link>
-  )
-}
-
-function NothingPosted() {
-  const { t } = useTranslation()
-  const navigate = useNavigate()
-  return (
-    <EmptyState
-      text={t('reports.nothingPosted')}
-      action={
-        <Button type="primary" onClick={() => void navigate({ to: '/journal-entries/new' })}>
-          {t('journals.create')}
-        </Button>
-      }
-    />
   )
 }

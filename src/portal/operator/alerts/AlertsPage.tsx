@@ -1,12 +1,15 @@
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link } from '@tanstack/react-router'
-import { Card, Switch, Table, Tag } from 'antd'
+import { getRouteApi } from '@tanstack/react-router'
+import { Switch, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { changedSearch } from '../../shared/changedSearch.ts'
 import { useFormats } from '../../shared/formats.ts'
 import { Labelled } from '../../shared/Labelled.tsx'
+import { ListTable } from '../../shared/ListTable.tsx'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
-import { alertsQuery, PAGE_SIZE } from './queries.ts'
+import { QueryState } from '../../shared/states.tsx'
+import { TenantLink } from '../tenants/TenantLink.tsx'
+import { alertsQuery } from './queries.ts'
 
 const route = getRouteApi('/operator/alerts')
 
@@ -29,51 +32,32 @@ export function AlertsPage() {
           />
         </Labelled>
       </div>
-      {alerts.isPending && <LoadingState />}
-      {alerts.isError && <ErrorState error={alerts.error} onRetry={() => void alerts.refetch()} />}
-      {alerts.isSuccess && (
-        <Card styles={{ body: { padding: 0 } }}>
-          <Table
-            rowKey="id"
-            size="middle"
-            scroll={{ x: true }}
-            dataSource={alerts.data.alerts}
-            locale={{ emptyText: <EmptyState text={t('alerts.empty')} /> }}
-            pagination={{
-              current: alerts.data.pagination.page,
-              pageSize: PAGE_SIZE,
-              total: alerts.data.pagination.total,
-              showSizeChanger: false,
-              hideOnSinglePage: true,
-              onChange: (page) => void navigate({ search: (before) => ({ ...before, page }) }),
-            }}
-            columns={[
-              { title: t('alerts.openedAt'), render: (_, { openedAt }) => formats.instant(openedAt) },
-              {
-                title: t('alerts.kind'),
-                render: (_, { kind, resolvedAt }) => (
-                  <Tag color={resolvedAt ? 'default' : 'error'}>
-                    {t(`alertKinds.${kind}` as 'alertKinds.backup-failed', { defaultValue: kind })}
-                  </Tag>
-                ),
-              },
-              {
-                title: t('operations.tenant'),
-                render: (_, { tenantId, tenantCode }) =>
-                  tenantId && (
-                    <Link to="/operator/tenants/$tenantId" params={{ tenantId }} className="ltr">
-                      {tenantCode}
-                    </Link>
-                  ),
-              },
-              { title: t('alerts.message'), render: (_, { message }) => <span dir="auto">{message}</span> },
-              {
-                title: t('alerts.resolvedAt'),
-                render: (_, { resolvedAt }) => formats.instant(resolvedAt) || t('alerts.open'),
-              },
-            ]}
-          />
-        </Card>
+      {alerts.isSuccess ? (
+        <ListTable
+          dataSource={alerts.data.alerts}
+          empty={t('alerts.empty')}
+          pages={alerts.data.pagination}
+          onPage={(page) => void navigate({ search: changedSearch(search, { page }) })}
+          columns={[
+            { title: t('alerts.openedAt'), render: (_, { openedAt }) => formats.instant(openedAt) },
+            {
+              title: t('alerts.kind'),
+              render: (_, { kind, resolvedAt }) => (
+                <Tag color={resolvedAt ? 'default' : 'error'}>
+                  {t(`alertKinds.${kind}` as 'alertKinds.backup-failed', { defaultValue: kind })}
+                </Tag>
+              ),
+            },
+            { title: t('operations.tenant'), render: (_, row) => <TenantLink {...row} /> },
+            { title: t('alerts.message'), render: (_, { message }) => <span dir="auto">{message}</span> },
+            {
+              title: t('alerts.resolvedAt'),
+              render: (_, { resolvedAt }) => formats.instant(resolvedAt) || t('alerts.open'),
+            },
+          ]}
+        />
+      ) : (
+        <QueryState query={alerts} />
       )}
     </>
   )

@@ -1,13 +1,14 @@
 import { useState, type ReactNode } from 'react'
-import { Link } from '@tanstack/react-router'
-import { Button, Card, Space, Table, Tag, Tooltip, Typography } from 'antd'
+import { Button, Space, Tag, Tooltip, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ActionDialog } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { Backup, BackupList, BackupState } from '../../shared/model.ts'
-import { EmptyState } from '../../shared/states.tsx'
+import { ApprovalNotice } from '../approvals/ApprovalNotice.tsx'
+import { TenantLink } from '../tenants/TenantLink.tsx'
 import { useOperatorCan } from '../useOperator.ts'
-import { PAGE_SIZE, useDeleteBackup } from './queries.ts'
+import { useDeleteBackup } from './queries.ts'
 
 interface BackupsTableProps {
   list: BackupList
@@ -24,21 +25,12 @@ export function BackupsTable({ list, showsTenant, onPage, actions }: BackupsTabl
   const can = useOperatorCan()
   const [deleting, setDeleting] = useState<Backup | null>(null)
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="id"
-        size="middle"
-        scroll={{ x: true }}
+    <>
+      <ListTable
         dataSource={list.backups}
-        locale={{ emptyText: <EmptyState text={t('backups.empty')} /> }}
-        pagination={{
-          current: list.pagination.page,
-          pageSize: PAGE_SIZE,
-          total: list.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: onPage,
-        }}
+        empty={t('backups.empty')}
+        pages={list.pagination}
+        onPage={onPage}
         columns={[
           {
             title: t('backups.takenAt'),
@@ -48,11 +40,7 @@ export function BackupsTable({ list, showsTenant, onPage, actions }: BackupsTabl
             ? [
                 {
                   title: t('operations.tenant'),
-                  render: (_: unknown, { tenantId, tenantCode }: Backup) => (
-                    <Link to="/operator/tenants/$tenantId" params={{ tenantId }} className="ltr">
-                      {tenantCode}
-                    </Link>
-                  ),
+                  render: (_: unknown, row: Backup) => <TenantLink {...row} />,
                 },
               ]
             : []),
@@ -60,20 +48,17 @@ export function BackupsTable({ list, showsTenant, onPage, actions }: BackupsTabl
           { title: t('backups.reason'), render: (_, { reason }) => t(`backupReasons.${reason}`) },
           {
             title: t('backups.size'),
-            className: 'numeric',
-            align: 'right',
+            ...numeric,
             render: (_, { sizeBytes }) => formats.bytes(sizeBytes) || '–',
           },
           {
             title: t('backups.rows'),
-            className: 'numeric',
-            align: 'right',
+            ...numeric,
             render: (_, { rowCount }) => formats.number(rowCount) || '–',
           },
           {
             title: t('backups.duration'),
-            className: 'numeric',
-            align: 'right',
+            ...numeric,
             render: (_, { durationMs }) => formats.duration(durationMs) || '–',
           },
           {
@@ -102,7 +87,7 @@ export function BackupsTable({ list, showsTenant, onPage, actions }: BackupsTabl
         ]}
       />
       {deleting && <DeleteDialog backup={deleting} onClose={() => setDeleting(null)} />}
-    </Card>
+    </>
   )
 }
 
@@ -120,7 +105,9 @@ function DeleteDialog({ backup, onClose }: { backup: Backup; onClose: () => void
       isPending={remove.isPending}
       onSubmit={(_, handlers) => remove.mutate(backup.id, handlers)}
       onClose={onClose}
-    />
+    >
+      <ApprovalNotice operation="deleteBackup" />
+    </ActionDialog>
   )
 }
 

@@ -1,14 +1,17 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { Alert, App, Button, Card, Descriptions, Space, Table } from 'antd'
+import { Alert, Button, Card, Descriptions, Space } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ActionDialog, ReasonField } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable } from '../../shared/ListTable.tsx'
 import type { FleetMigrationDetail, TenantMigration } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { problemOf } from '../../shared/problem.ts'
-import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
+import { ApprovalNotice } from '../approvals/ApprovalNotice.tsx'
+import { TenantLink } from '../tenants/TenantLink.tsx'
 import { useOperatorCan } from '../useOperator.ts'
 import { CountsProgress, FleetProgress, FleetStatusTag } from './FleetPage.tsx'
 import {
@@ -24,9 +27,7 @@ const route = getRouteApi('/operator/fleet/$migrationId')
 export function FleetMigrationPage() {
   const { migrationId } = route.useParams()
   const migration = useQuery(fleetMigrationQuery(migrationId))
-  if (migration.isPending) return <LoadingState />
-  if (migration.isError)
-    return <ErrorState error={migration.error} onRetry={() => void migration.refetch()} />
+  if (!migration.isSuccess) return <QueryState query={migration} />
   return <MigrationDetail migration={migration.data} />
 }
 
@@ -71,7 +72,7 @@ const offered: Record<FleetMigrationDetail['status'], readonly FleetStep[]> = {
 
 function Steps({ migration }: { migration: FleetMigrationDetail }) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
+  const tellProblem = useTellProblem()
   const [asking, setAsking] = useState<FleetStep | null>(null)
   const change = useFleetStep(migration.id)
   const navigate = useNavigate()
@@ -79,7 +80,7 @@ function Steps({ migration }: { migration: FleetMigrationDetail }) {
   const steps = offered[migration.status].filter((step) => step !== 'rollback' || !isUndone)
   const take = (step: FleetStep) =>
     step === 'resume' || step === 'retry'
-      ? change.mutate({ step }, { onError: (thrown) => void message.error(problemOf(thrown).message) })
+      ? change.mutate({ step }, { onError: tellProblem })
       : setAsking(step)
   return (
     <>
@@ -117,6 +118,7 @@ function Steps({ migration }: { migration: FleetMigrationDetail }) {
           }
           onClose={() => setAsking(null)}
         >
+          {asking === 'rollback' && <ApprovalNotice operation="rollBackFleetMigration" />}
           <ReasonField />
         </ActionDialog>
       )}
@@ -180,62 +182,48 @@ function WavesTable({ migration }: { migration: FleetMigrationDetail }) {
   const { t } = useTranslation()
   const formats = useFormats()
   return (
-    <Card title={t('fleet.waves')} styles={{ body: { padding: 0 } }} style={{ marginBlockEnd: 16 }}>
-      <Table
-        rowKey="number"
-        size="middle"
-        pagination={false}
-        scroll={{ x: true }}
-        dataSource={migration.waves}
-        columns={[
-          { title: t('fleet.wave'), width: 80, dataIndex: 'number' },
-          { title: t('fields.name'), dataIndex: 'name' },
-          { title: t('fields.status'), render: (_, { status }) => t(`waveStatus.${status}`) },
-          {
-            title: t('fleet.progress'),
-            width: 240,
-            render: (_, { status, ...counts }) => (
-              <CountsProgress
-                counts={counts}
-                isActive={status === 'running'}
-                label={t('fleet.progressOf', { done: counts.done + counts.skipped, total: counts.total })}
-              />
-            ),
-          },
-          { title: t('fleet.startedAt'), render: (_, { startedAt }) => formats.instant(startedAt) || '–' },
-          { title: t('fleet.finishedAt'), render: (_, { finishedAt }) => formats.instant(finishedAt) || '–' },
-        ]}
-      />
-    </Card>
+    <ListTable
+      card={{ title: t('fleet.waves'), style: { marginBlockEnd: 16 } }}
+      rowKey="number"
+      dataSource={migration.waves}
+      columns={[
+        { title: t('fleet.wave'), width: 80, dataIndex: 'number' },
+        { title: t('fields.name'), dataIndex: 'name' },
+        { title: t('fields.status'), render: (_, { status }) => t(`waveStatus.${status}`) },
+        {
+          title: t('fleet.progress'),
+          width: 240,
+          render: (_, { status, ...counts }) => (
+            <CountsProgress
+              counts={counts}
+              isActive={status === 'running'}
+              label={t('fleet.progressOf', { done: counts.done + counts.skipped, total: counts.total })}
+            />
+          ),
+        },
+        { title: t('fleet.startedAt'), render: (_, { startedAt }) => formats.instant(startedAt) || '–' },
+        { title: t('fleet.finishedAt'), render: (_, { finishedAt }) => formats.instant(finishedAt) || '–' },
+      ]}
+    />
   )
 }
 
 function Failures({ migration }: { migration: FleetMigrationDetail }) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
+  const tellProblem = useTellProblem()
   const can = useOperatorCan()
   const [skipping, setSkipping] = useState<TenantMigration | null>(null)
   const retry = useRetryTenants(migration.id)
   const skip = useSkipTenants(migration.id)
-  const retryOne = (tenantId: string) =>
-    retry.mutate([tenantId], { onError: (thrown) => void message.error(problemOf(thrown).message) })
+  const retryOne = (tenantId: string) => retry.mutate([tenantId], { onError: tellProblem })
   return (
-    <Card title={t('fleet.failures')} styles={{ body: { padding: 0 } }}>
-      <Table
+    <>
+      <ListTable
+        card={{ title: t('fleet.failures') }}
         rowKey="tenantId"
-        size="middle"
-        pagination={false}
-        scroll={{ x: true }}
         dataSource={migration.failures}
         columns={[
-          {
-            title: t('operations.tenant'),
-            render: (_, { tenantId, tenantCode }) => (
-              <Link to="/operator/tenants/$tenantId" params={{ tenantId }} className="ltr">
-                {tenantCode}
-              </Link>
-            ),
-          },
+          { title: t('operations.tenant'), render: (_, row) => <TenantLink {...row} /> },
           { title: t('fleet.wave'), width: 80, dataIndex: 'wave' },
           {
             title: t('fleet.version'),
@@ -273,6 +261,6 @@ function Failures({ migration }: { migration: FleetMigrationDetail }) {
           <ReasonField />
         </ActionDialog>
       )}
-    </Card>
+    </>
   )
 }

@@ -5,17 +5,12 @@ import { Button, Card, Descriptions, Form, InputNumber, Progress, Table, Tag, Ty
 import { useTranslation } from 'react-i18next'
 import { ActionDialog } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { FleetMigration, FleetMigrationList, FleetPlan } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
 import { useOperatorCan } from '../useOperator.ts'
-import {
-  fleetMigrationsQuery,
-  fleetPlanQuery,
-  isRunning,
-  PAGE_SIZE,
-  useStartFleetMigration,
-} from './queries.ts'
+import { fleetMigrationsQuery, fleetPlanQuery, isRunning, useStartFleetMigration } from './queries.ts'
 
 const route = getRouteApi('/operator/fleet')
 
@@ -48,16 +43,12 @@ export function FleetPage() {
           </>
         }
       />
-      {plan.isPending && <LoadingState />}
-      {plan.isError && <ErrorState error={plan.error} onRetry={() => void plan.refetch()} />}
-      {plan.isSuccess && <PlanCard plan={plan.data} />}
+      {plan.isSuccess ? <PlanCard plan={plan.data} /> : <QueryState query={plan} />}
       <h2 className="section">{t('fleet.migrations')}</h2>
-      {migrations.isPending && <LoadingState />}
-      {migrations.isError && (
-        <ErrorState error={migrations.error} onRetry={() => void migrations.refetch()} />
-      )}
-      {migrations.isSuccess && (
+      {migrations.isSuccess ? (
         <MigrationsTable list={migrations.data} onPage={(page) => void navigate({ search: { page } })} />
+      ) : (
+        <QueryState query={migrations} />
       )}
       {isStarting && plan.data && <StartDialog plan={plan.data} onClose={() => setIsStarting(false)} />}
     </>
@@ -102,13 +93,7 @@ function PlanCard({ plan }: { plan: FleetPlan }) {
               title: t('fleet.version'),
               render: (_, { version }) => <span className="ltr">{version ?? '–'}</span>,
             },
-            {
-              title: t('fleet.tenants'),
-              className: 'numeric',
-              align: 'right',
-              width: 120,
-              dataIndex: 'tenants',
-            },
+            { title: t('fleet.tenants'), ...numeric, width: 120, dataIndex: 'tenants' },
             {
               title: t('fleet.pending'),
               render: (_, { pendingMigrations }) => (
@@ -136,13 +121,7 @@ function Waves({ waves }: { waves: FleetPlan['waves'] }) {
       columns={[
         { title: t('fleet.wave'), width: 80, dataIndex: 'number' },
         { title: t('fields.name'), dataIndex: 'name' },
-        {
-          title: t('fleet.tenants'),
-          className: 'numeric',
-          align: 'right',
-          width: 120,
-          dataIndex: 'tenants',
-        },
+        { title: t('fleet.tenants'), ...numeric, width: 120, dataIndex: 'tenants' },
         {
           title: t('fleet.who'),
           render: (_, { tenantCodes, tenants }) => (
@@ -161,48 +140,36 @@ function MigrationsTable({ list, onPage }: { list: FleetMigrationList; onPage: (
   const { t } = useTranslation()
   const formats = useFormats()
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="id"
-        size="middle"
-        scroll={{ x: true }}
-        dataSource={list.fleetMigrations}
-        locale={{ emptyText: <EmptyState text={t('fleet.empty')} /> }}
-        pagination={{
-          current: list.pagination.page,
-          pageSize: PAGE_SIZE,
-          total: list.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: onPage,
-        }}
-        columns={[
-          {
-            title: t('fields.createdAt'),
-            render: (_, { id, createdAt }) => (
-              <Link to="/operator/fleet/$migrationId" params={{ migrationId: id }}>
-                {formats.instant(createdAt)}
-              </Link>
-            ),
-          },
-          { title: t('fleet.direction'), render: (_, { direction }) => t(`fleetDirections.${direction}`) },
-          { title: t('fields.status'), render: (_, { status }) => <FleetStatusTag status={status} /> },
-          {
-            title: t('fleet.progress'),
-            width: 220,
-            render: (_, migration) => <FleetProgress migration={migration} />,
-          },
-          {
-            title: t('fleet.failed'),
-            className: 'numeric',
-            align: 'right',
-            render: (_, { counts }) =>
-              counts.failed > 0 ? <Typography.Text type="danger">{counts.failed}</Typography.Text> : 0,
-          },
-          { title: t('fleet.finishedAt'), render: (_, { finishedAt }) => formats.instant(finishedAt) || '–' },
-        ]}
-      />
-    </Card>
+    <ListTable
+      dataSource={list.fleetMigrations}
+      empty={t('fleet.empty')}
+      pages={list.pagination}
+      onPage={onPage}
+      columns={[
+        {
+          title: t('fields.createdAt'),
+          render: (_, { id, createdAt }) => (
+            <Link to="/operator/fleet/$migrationId" params={{ migrationId: id }}>
+              {formats.instant(createdAt)}
+            </Link>
+          ),
+        },
+        { title: t('fleet.direction'), render: (_, { direction }) => t(`fleetDirections.${direction}`) },
+        { title: t('fields.status'), render: (_, { status }) => <FleetStatusTag status={status} /> },
+        {
+          title: t('fleet.progress'),
+          width: 220,
+          render: (_, migration) => <FleetProgress migration={migration} />,
+        },
+        {
+          title: t('fleet.failed'),
+          ...numeric,
+          render: (_, { counts }) =>
+            counts.failed > 0 ? <Typography.Text type="danger">{counts.failed}</Typography.Text> : 0,
+        },
+        { title: t('fleet.finishedAt'), render: (_, { finishedAt }) => formats.instant(finishedAt) || '–' },
+      ]}
+    />
   )
 }
 

@@ -1,12 +1,15 @@
 import { useQuery } from '@tanstack/react-query'
-import { getRouteApi, Link } from '@tanstack/react-router'
-import { Alert, Button, Card, Table, Tag, Typography } from 'antd'
+import { getRouteApi } from '@tanstack/react-router'
+import { Alert, Button, Table, Tag, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { changedSearch } from '../../shared/changedSearch.ts'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { SchemaReport } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
 import { SearchBox } from '../../shared/SearchBox.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
-import { SCHEMA_PAGE_SIZE, schemaReportQuery } from './queries.ts'
+import { QueryState } from '../../shared/states.tsx'
+import { TenantLink } from '../tenants/TenantLink.tsx'
+import { schemaReportQuery } from './queries.ts'
 
 const route = getRouteApi('/operator/fleet/schema')
 type Row = SchemaReport['tenants'][number]
@@ -40,16 +43,16 @@ export function SchemaReportPage() {
           label={t('tenants.code')}
           placeholder={t('tenants.code')}
           value={search.search ?? ''}
-          onSearch={(text) => void navigate({ search: text ? { search: text } : {} })}
+          onSearch={(text) => void navigate({ search: changedSearch(search, { search: text }) })}
         />
       </div>
-      {report.isPending && <LoadingState />}
-      {report.isError && <ErrorState error={report.error} onRetry={() => void report.refetch()} />}
-      {report.isSuccess && (
+      {report.isSuccess ? (
         <ReportTable
           report={report.data}
-          onPage={(page) => void navigate({ search: (before) => ({ ...before, page }) })}
+          onPage={(page) => void navigate({ search: changedSearch(search, { page }) })}
         />
+      ) : (
+        <QueryState query={report} />
       )}
     </>
   )
@@ -58,53 +61,35 @@ export function SchemaReportPage() {
 function ReportTable({ report, onPage }: { report: SchemaReport; onPage: (page: number) => void }) {
   const { t } = useTranslation()
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="tenantId"
-        size="middle"
-        scroll={{ x: true }}
-        dataSource={report.tenants}
-        locale={{ emptyText: <EmptyState text={t('tenants.empty')} /> }}
-        expandable={{
-          rowExpandable: ({ differences, error }) => differences.length > 0 || error !== null,
-          expandedRowRender: (row) => <Differences row={row} />,
-        }}
-        pagination={{
-          current: report.pagination.page,
-          pageSize: SCHEMA_PAGE_SIZE,
-          total: report.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: onPage,
-        }}
-        columns={[
-          {
-            title: t('operations.tenant'),
-            render: (_, { tenantId, tenantCode }) => (
-              <Link to="/operator/tenants/$tenantId" params={{ tenantId }} className="ltr">
-                {tenantCode}
-              </Link>
-            ),
-          },
-          { title: t('moves.to'), dataIndex: 'serverName' },
-          {
-            title: t('fields.status'),
-            render: (_, { status }) => <Tag color={colours[status]}>{t(`schemaStatus.${status}`)}</Tag>,
-          },
-          {
-            title: t('fleet.version'),
-            render: (_, { actualVersion }) => <span className="ltr">{actualVersion ?? '–'}</span>,
-          },
-          {
-            title: t('schema.differences'),
-            className: 'numeric',
-            align: 'right',
-            render: (_, { differenceCount }) =>
-              differenceCount > 0 ? <Typography.Text type="danger">{differenceCount}</Typography.Text> : 0,
-          },
-        ]}
-      />
-    </Card>
+    <ListTable
+      rowKey="tenantId"
+      dataSource={report.tenants}
+      empty={t('tenants.empty')}
+      expandable={{
+        rowExpandable: ({ differences, error }) => differences.length > 0 || error !== null,
+        expandedRowRender: (row) => <Differences row={row} />,
+      }}
+      pages={report.pagination}
+      onPage={onPage}
+      columns={[
+        { title: t('operations.tenant'), render: (_, row) => <TenantLink {...row} /> },
+        { title: t('moves.to'), dataIndex: 'serverName' },
+        {
+          title: t('fields.status'),
+          render: (_, { status }) => <Tag color={colours[status]}>{t(`schemaStatus.${status}`)}</Tag>,
+        },
+        {
+          title: t('fleet.version'),
+          render: (_, { actualVersion }) => <span className="ltr">{actualVersion ?? '–'}</span>,
+        },
+        {
+          title: t('schema.differences'),
+          ...numeric,
+          render: (_, { differenceCount }) =>
+            differenceCount > 0 ? <Typography.Text type="danger">{differenceCount}</Typography.Text> : 0,
+        },
+      ]}
+    />
   )
 }
 

@@ -2,18 +2,20 @@ import { useState } from 'react'
 import { MoreOutlined, PlusOutlined } from '@ant-design/icons'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { App, Button, Card, Dropdown, Table, Tag, Typography } from 'antd'
+import { App, Button, Dropdown, Tag, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ActionDialog } from '../../shared/ActionDialog.tsx'
+import { changedSearch } from '../../shared/changedSearch.ts'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { Server, ServerList } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { problemOf } from '../../shared/problem.ts'
 import { SearchBox } from '../../shared/SearchBox.tsx'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
 import { useOperatorCan } from '../useOperator.ts'
 import { AddServerDialog } from './AddServerDialog.tsx'
-import { PAGE_SIZE, serversQuery, useCheckServer, useRemoveServer, useServerState } from './queries.ts'
+import { serversQuery, useCheckServer, useRemoveServer, useServerState } from './queries.ts'
 
 const route = getRouteApi('/operator/servers')
 
@@ -41,16 +43,16 @@ export function ServersPage() {
           label={t('actions.search')}
           placeholder={t('servers.searchHint')}
           value={search.search ?? ''}
-          onSearch={(text) => void navigate({ search: text ? { search: text } : {} })}
+          onSearch={(text) => void navigate({ search: changedSearch(search, { search: text }) })}
         />
       </div>
-      {servers.isPending && <LoadingState />}
-      {servers.isError && <ErrorState error={servers.error} onRetry={() => void servers.refetch()} />}
-      {servers.isSuccess && (
+      {servers.isSuccess ? (
         <ServersTable
           list={servers.data}
-          onPage={(page) => void navigate({ search: (before) => ({ ...before, page }) })}
+          onPage={(page) => void navigate({ search: changedSearch(search, { page }) })}
         />
+      ) : (
+        <QueryState query={servers} />
       )}
       {isAdding && <AddServerDialog onClose={() => setIsAdding(false)} />}
     </>
@@ -61,48 +63,31 @@ function ServersTable({ list, onPage }: { list: ServerList; onPage: (page: numbe
   const { t } = useTranslation()
   const can = useOperatorCan()
   return (
-    <Card styles={{ body: { padding: 0 } }}>
-      <Table
-        rowKey="id"
-        size="middle"
-        scroll={{ x: true }}
-        dataSource={list.servers}
-        locale={{ emptyText: <EmptyState text={t('servers.empty')} /> }}
-        pagination={{
-          current: list.pagination.page,
-          pageSize: PAGE_SIZE,
-          total: list.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: onPage,
-        }}
-        columns={[
-          { title: t('fields.name'), render: (_, server) => <ServerName server={server} /> },
-          { title: t('fields.status'), render: (_, { state }) => <ServerStateTag state={state} /> },
-          { title: t('servers.kind'), render: (_, { kind }) => t(`serverKinds.${kind}`) },
-          { title: t('servers.region'), render: (_, { region }) => region ?? '–' },
-          {
-            title: t('servers.tenants'),
-            className: 'numeric',
-            align: 'right',
-            render: (_, { tenants, databaseLimit }) =>
-              databaseLimit === null ? tenants : `${tenants} / ${databaseLimit}`,
-          },
-          {
-            title: t('servers.connections'),
-            className: 'numeric',
-            align: 'right',
-            render: (_, { health }) => health.connections ?? '–',
-          },
-          { title: t('servers.health'), render: (_, server) => <Health server={server} /> },
-          {
-            title: '',
-            width: 48,
-            render: (_, server) => can('servers:manage') && <ServerActions server={server} />,
-          },
-        ]}
-      />
-    </Card>
+    <ListTable
+      dataSource={list.servers}
+      empty={t('servers.empty')}
+      pages={list.pagination}
+      onPage={onPage}
+      columns={[
+        { title: t('fields.name'), render: (_, server) => <ServerName server={server} /> },
+        { title: t('fields.status'), render: (_, { state }) => <ServerStateTag state={state} /> },
+        { title: t('servers.kind'), render: (_, { kind }) => t(`serverKinds.${kind}`) },
+        { title: t('servers.region'), render: (_, { region }) => region ?? '–' },
+        {
+          title: t('servers.tenants'),
+          ...numeric,
+          render: (_, { tenants, databaseLimit }) =>
+            databaseLimit === null ? tenants : `${tenants} / ${databaseLimit}`,
+        },
+        { title: t('servers.connections'), ...numeric, render: (_, { health }) => health.connections ?? '–' },
+        { title: t('servers.health'), render: (_, server) => <Health server={server} /> },
+        {
+          title: '',
+          width: 48,
+          render: (_, server) => can('servers:manage') && <ServerActions server={server} />,
+        },
+      ]}
+    />
   )
 }
 
@@ -151,7 +136,7 @@ function ServerActions({ server }: { server: Server }) {
   const change = useServerState()
   const check = useCheckServer()
   const remove = useRemoveServer()
-  const tell = (thrown: unknown) => void message.error(problemOf(thrown).message)
+  const tell = useTellProblem()
   const actions: Record<string, () => void> = {
     check: () =>
       check.mutate(server.id, {

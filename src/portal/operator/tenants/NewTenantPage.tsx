@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import type { CreatedTenant, NewTenant, TenantOptions } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
 import { fieldPath, problemOf } from '../../shared/problem.ts'
-import { ErrorState, LoadingState, ProblemAlert } from '../../shared/states.tsx'
+import { ProblemAlert, QueryState } from '../../shared/states.tsx'
 import { useFormProblem } from '../../shared/useFormProblem.ts'
 import { useSubmissionKey } from '../../shared/useSubmissionKey.ts'
 import { AdminStep, CompanyStep, PlanStep } from './NewTenantSteps.tsx'
@@ -29,9 +29,7 @@ export function NewTenantPage() {
   return (
     <>
       <PageHeader title={t('tenants.create')} onBack={() => void navigate({ to: '/operator/tenants' })} />
-      {options.isPending && <LoadingState />}
-      {options.isError && <ErrorState error={options.error} onRetry={() => void options.refetch()} />}
-      {options.isSuccess && <Wizard options={options.data} />}
+      {options.isSuccess ? <Wizard options={options.data} /> : <QueryState query={options} />}
     </>
   )
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { ActionDialog } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
 import type { Backup, Tenant } from '../../shared/model.ts'
+import { ApprovalNotice } from '../approvals/ApprovalNotice.tsx'
 import { restoreModes, useRestore } from './careQueries.ts'
 
 interface RestoreDialogProps {
@@ -44,6 +45,7 @@ export function RestoreDialog({ tenant, backup, onBegun, onClose }: RestoreDialo
       }
       onClose={onClose}
     >
+      {mode === 'swap' && <ApprovalNotice operation="createRestore" />}
       <Form.Item label={t('restores.mode')}>
         <Radio.Group
           value={mode}

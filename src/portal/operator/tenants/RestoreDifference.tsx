@@ -2,6 +2,7 @@ import { Alert, Table, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { Amount } from '../../shared/Amount.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { numeric } from '../../shared/ListTable.tsx'
 import type { Restore } from '../../shared/model.ts'
 
 type Difference = NonNullable<Restore['difference']>
@@ -15,8 +16,7 @@ export function RestoreDifference({ difference }: { difference: Difference }) {
   }
   const count = (title: string, name: 'onlyLive' | 'onlyRestored' | 'changed') => ({
     title,
-    className: 'numeric',
-    align: 'right' as const,
+    ...numeric,
     width: 120,
     render: (_: unknown, row: Difference['tables'][number]) =>
       name === 'onlyLive' && row.onlyLive > 0 ? (
@@ -61,14 +61,12 @@ export function RestoreDifference({ difference }: { difference: Difference }) {
               { title: t('fields.currency'), dataIndex: 'currency' },
               {
                 title: t('restores.live'),
-                className: 'numeric',
-                align: 'right',
+                ...numeric,
                 render: (_, { live }) => <Amount value={live} showZero />,
               },
               {
                 title: t('restores.restored'),
-                className: 'numeric',
-                align: 'right',
+                ...numeric,
                 render: (_, { restored }) => <Amount value={restored} showZero />,
               },
             ]}

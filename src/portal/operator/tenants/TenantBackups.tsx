@@ -1,11 +1,11 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { App, Button, Card, Descriptions } from 'antd'
+import { Button, Card, Descriptions } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
 import type { Backup, Tenant } from '../../shared/model.ts'
-import { problemOf } from '../../shared/problem.ts'
-import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
 import { BackupsTable } from '../backups/BackupsTable.tsx'
 import { backupsQuery, useBackUp } from '../backups/queries.ts'
 import { OperationModal } from '../operations/OperationModal.tsx'
@@ -19,8 +19,7 @@ export function TenantBackups({ tenant }: { tenant: Tenant }) {
   const [restoring, setRestoring] = useState<Backup | null>(null)
   const [operationId, setOperationId] = useState<string | null>(null)
   const backups = useQuery(backupsQuery({ page, tenantId: tenant.id }))
-  if (backups.isPending) return <LoadingState />
-  if (backups.isError) return <ErrorState error={backups.error} onRetry={() => void backups.refetch()} />
+  if (!backups.isSuccess) return <QueryState query={backups} />
   return (
     <>
       <Card style={{ marginBlockEnd: 16 }} extra={<BackUpNow tenant={tenant} />} title={t('backups.summary')}>
@@ -80,7 +79,7 @@ function Summary({ tenant, backups }: { tenant: Tenant; backups: readonly Backup
 
 function BackUpNow({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
+  const tellProblem = useTellProblem()
   const can = useOperatorCan()
   const [operationId, setOperationId] = useState<string | null>(null)
   const backUp = useBackUp(tenant.id)
@@ -93,7 +92,7 @@ function BackUpNow({ tenant }: { tenant: Tenant }) {
         onClick={() =>
           backUp.mutate(crypto.randomUUID(), {
             onSuccess: (started) => setOperationId(started.operationId),
-            onError: (thrown) => void message.error(problemOf(thrown).message),
+            onError: tellProblem,
           })
         }
       >

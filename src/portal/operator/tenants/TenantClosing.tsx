@@ -1,22 +1,18 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { App, Button, Card, Descriptions, Space, Table, Tag, Tooltip, Typography } from 'antd'
+import { Button, Card, Descriptions, Space, Tag, Tooltip, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ActionDialog, ReasonField } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { Tenant, TenantExport } from '../../shared/model.ts'
-import { problemOf } from '../../shared/problem.ts'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { saveFile } from '../../shared/saveFile.ts'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
+import { ApprovalNotice } from '../approvals/ApprovalNotice.tsx'
 import { OperationModal } from '../operations/OperationModal.tsx'
 import { useOperatorCan } from '../useOperator.ts'
-import {
-  certificatesQuery,
-  exportsQuery,
-  PAGE_SIZE,
-  useClosing,
-  useExport,
-  useExportFile,
-} from './careQueries.ts'
+import { certificatesQuery, exportsQuery, useClosing, useExport, useExportFile } from './careQueries.ts'
 
 /** Taking all of it along, and putting it away. */
 export function TenantClosing({ tenant }: { tenant: Tenant }) {
@@ -49,22 +45,18 @@ const colours: Record<TenantExport['state'], string> = {
 function Exports({ tenant, onBegun }: PartProps) {
   const { t } = useTranslation()
   const formats = useFormats()
-  const { message } = App.useApp()
   const can = useOperatorCan()
   const [page, setPage] = useState(1)
   const exports = useQuery(exportsQuery(tenant.id, page))
   const begin = useExport(tenant.id)
-  const tell = (thrown: unknown) => void message.error(problemOf(thrown).message)
-  if (exports.isPending) return <LoadingState />
-  if (exports.isError) return <ErrorState error={exports.error} onRetry={() => void exports.refetch()} />
+  const tell = useTellProblem()
+  if (!exports.isSuccess) return <QueryState query={exports} />
   return (
-    <Card
-      title={t('exports.list')}
-      styles={{ body: { padding: 0 } }}
-      style={{ marginBlockEnd: 16 }}
-      extra={
-        can('exports:create') &&
-        tenant.databaseName !== null && (
+    <ListTable
+      card={{
+        title: t('exports.list'),
+        style: { marginBlockEnd: 16 },
+        extra: can('exports:create') && tenant.databaseName !== null && (
           <Button
             loading={begin.isPending}
             onClick={() =>
@@ -76,54 +68,41 @@ function Exports({ tenant, onBegun }: PartProps) {
           >
             {t('exports.begin')}
           </Button>
-        )
-      }
-    >
-      <Table
-        rowKey="id"
-        size="middle"
-        scroll={{ x: true }}
-        dataSource={exports.data.exports}
-        locale={{ emptyText: <EmptyState text={t('exports.empty')} /> }}
-        pagination={{
-          current: page,
-          pageSize: PAGE_SIZE,
-          total: exports.data.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: setPage,
-        }}
-        columns={[
-          { title: t('fields.createdAt'), render: (_, { createdAt }) => formats.instant(createdAt) },
-          {
-            title: t('fields.status'),
-            render: (_, { state, error }) => (
-              <Tooltip title={error}>
-                <Tag color={colours[state]}>{t(`exportStates.${state}`)}</Tag>
-              </Tooltip>
-            ),
-          },
-          {
-            title: t('backups.size'),
-            className: 'numeric',
-            align: 'right',
-            render: (_, { sizeBytes }) => formats.bytes(sizeBytes) || '–',
-          },
-          { title: t('exports.expiresAt'), render: (_, { expiresAt }) => formats.instant(expiresAt) || '–' },
-          {
-            title: '',
-            render: (_, { id, state }) =>
-              state === 'done' && can('exports:download') && <Download tenant={tenant} exportId={id} />,
-          },
-        ]}
-      />
-    </Card>
+        ),
+      }}
+      dataSource={exports.data.exports}
+      empty={t('exports.empty')}
+      pages={exports.data.pagination}
+      onPage={setPage}
+      columns={[
+        { title: t('fields.createdAt'), render: (_, { createdAt }) => formats.instant(createdAt) },
+        {
+          title: t('fields.status'),
+          render: (_, { state, error }) => (
+            <Tooltip title={error}>
+              <Tag color={colours[state]}>{t(`exportStates.${state}`)}</Tag>
+            </Tooltip>
+          ),
+        },
+        {
+          title: t('backups.size'),
+          ...numeric,
+          render: (_, { sizeBytes }) => formats.bytes(sizeBytes) || '–',
+        },
+        { title: t('exports.expiresAt'), render: (_, { expiresAt }) => formats.instant(expiresAt) || '–' },
+        {
+          title: '',
+          render: (_, { id, state }) =>
+            state === 'done' && can('exports:download') && <Download tenant={tenant} exportId={id} />,
+        },
+      ]}
+    />
   )
 }
 
 function Download({ tenant, exportId }: { tenant: Tenant; exportId: string }) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
+  const tellProblem = useTellProblem()
   const file = useExportFile(tenant.id)
   return (
     <Button
@@ -131,23 +110,14 @@ function Download({ tenant, exportId }: { tenant: Tenant; exportId: string }) {
       loading={file.isPending}
       onClick={() =>
         file.mutate(exportId, {
-          onSuccess: (blob) => save(blob, `${tenant.tenantCode.toLowerCase()}-export.zip`),
-          onError: (thrown) => void message.error(problemOf(thrown).message),
+          onSuccess: (blob) => saveFile(blob, `${tenant.tenantCode.toLowerCase()}-export.zip`),
+          onError: tellProblem,
         })
       }
     >
       {t('exports.download')}
     </Button>
   )
-}
-
-function save(content: Blob, name: string): void {
-  const address = URL.createObjectURL(content)
-  const link = document.createElement('a')
-  link.href = address
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(address)
 }
 
 function Closing({ tenant, onBegun }: PartProps) {
@@ -186,6 +156,7 @@ function Closing({ tenant, onBegun }: PartProps) {
           }
           onClose={() => setAsked(null)}
         >
+          <ApprovalNotice operation={asked === 'archive' ? 'archiveTenant' : 'deleteTenant'} />
           <ReasonField />
         </ActionDialog>
       )}
@@ -216,7 +187,7 @@ function Certificates({ tenant }: { tenant: Tenant }) {
                 onClick={() => {
                   const { document: text, signature, publicKey } = certificate
                   const content = JSON.stringify({ document: text, signature, publicKey }, null, 2)
-                  save(
+                  saveFile(
                     new Blob([content], { type: 'application/json' }),
                     `${tenant.tenantCode.toLowerCase()}-${certificate.kind}-certificate.json`,
                   )

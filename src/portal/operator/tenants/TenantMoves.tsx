@@ -1,16 +1,18 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { Button, Card, Form, Select, Space, Table, Tag, Tooltip } from 'antd'
+import { Button, Form, Select, Space, Tag, Tooltip } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ActionDialog } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable, numeric } from '../../shared/ListTable.tsx'
 import type { Move, Tenant } from '../../shared/model.ts'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
 import { useSubmissionKey } from '../../shared/useSubmissionKey.ts'
+import { ApprovalNotice } from '../approvals/ApprovalNotice.tsx'
 import { OperationModal } from '../operations/OperationModal.tsx'
 import { serversQuery } from '../servers/queries.ts'
 import { useOperatorCan } from '../useOperator.ts'
-import { movesQuery, PAGE_SIZE, useMove, useMoveStep, type MoveStep } from './careQueries.ts'
+import { movesQuery, useMove, useMoveStep, type MoveStep } from './careQueries.ts'
 
 const colours: Record<Move['status'], string> = {
   running: 'processing',
@@ -28,35 +30,23 @@ export function TenantMoves({ tenant }: { tenant: Tenant }) {
   const [asked, setAsked] = useState<{ move: Move; step: MoveStep } | null>(null)
   const [operationId, setOperationId] = useState<string | null>(null)
   const moves = useQuery(movesQuery(tenant.id, page))
-  if (moves.isPending) return <LoadingState />
-  if (moves.isError) return <ErrorState error={moves.error} onRetry={() => void moves.refetch()} />
+  if (!moves.isSuccess) return <QueryState query={moves} />
   const canMove = can('tenants:move') && tenant.databaseName !== null
   return (
-    <Card
-      title={t('moves.list')}
-      extra={
-        canMove && (
-          <Button type="primary" disabled={tenant.busyWith !== null} onClick={() => setIsMoving(true)}>
-            {t('moves.begin')}
-          </Button>
-        )
-      }
-      styles={{ body: { padding: 0 } }}
-    >
-      <Table
-        rowKey="id"
-        size="middle"
-        scroll={{ x: true }}
-        dataSource={moves.data.moves}
-        locale={{ emptyText: <EmptyState text={t('moves.empty')} /> }}
-        pagination={{
-          current: page,
-          pageSize: PAGE_SIZE,
-          total: moves.data.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: setPage,
+    <>
+      <ListTable
+        card={{
+          title: t('moves.list'),
+          extra: canMove && (
+            <Button type="primary" disabled={tenant.busyWith !== null} onClick={() => setIsMoving(true)}>
+              {t('moves.begin')}
+            </Button>
+          ),
         }}
+        dataSource={moves.data.moves}
+        empty={t('moves.empty')}
+        pages={moves.data.pagination}
+        onPage={setPage}
         columns={[
           {
             title: t('fields.createdAt'),
@@ -82,16 +72,10 @@ export function TenantMoves({ tenant }: { tenant: Tenant }) {
           },
           {
             title: t('moves.held'),
-            className: 'numeric',
-            align: 'right',
+            ...numeric,
             render: (_, { heldMilliseconds }) => formats.duration(heldMilliseconds) || '–',
           },
-          {
-            title: t('backups.rows'),
-            className: 'numeric',
-            align: 'right',
-            render: (_, { rows }) => formats.number(rows) || '–',
-          },
+          { title: t('backups.rows'), ...numeric, render: (_, { rows }) => formats.number(rows) || '–' },
           { title: t('restores.keptUntil'), render: (_, { keptUntil }) => formats.instant(keptUntil) || '–' },
           {
             title: '',
@@ -119,7 +103,7 @@ export function TenantMoves({ tenant }: { tenant: Tenant }) {
       {operationId && (
         <OperationModal title={t('moves.begin')} id={operationId} onClose={() => setOperationId(null)} />
       )}
-    </Card>
+    </>
   )
 }
 
@@ -198,6 +182,8 @@ function StepDialog({ tenant, move, step, onBegun, onClose }: DialogProps & { mo
         )
       }
       onClose={onClose}
-    />
+    >
+      {step === 'dropCopy' && <ApprovalNotice operation="dropKeptCopy" />}
+    </ActionDialog>
   )
 }

@@ -1,13 +1,14 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi } from '@tanstack/react-router'
-import { Alert, App, Button, Card, Descriptions, Switch, Tabs, Tag, Tooltip, Typography } from 'antd'
+import { Alert, Button, Card, Descriptions, Switch, Tabs, Tag, Tooltip, Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useFormats } from '../../shared/formats.ts'
 import type { Tenant } from '../../shared/model.ts'
 import { PageHeader } from '../../shared/PageHeader.tsx'
-import { problemOf } from '../../shared/problem.ts'
-import { ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
+import { TenantSupport } from '../support/TenantSupport.tsx'
 import { useOperatorCan } from '../useOperator.ts'
 import { ActivateDialog } from './ActivateDialog.tsx'
 import { ProvisionDialog } from './ProvisionDialog.tsx'
@@ -24,8 +25,7 @@ const route = getRouteApi('/operator/tenants/$tenantId')
 export function TenantPage() {
   const { tenantId } = route.useParams()
   const tenant = useQuery(tenantQuery(tenantId))
-  if (tenant.isPending) return <LoadingState />
-  if (tenant.isError) return <ErrorState error={tenant.error} onRetry={() => void tenant.refetch()} />
+  if (!tenant.isSuccess) return <QueryState query={tenant} />
   return <TenantDetail tenant={tenant.data} />
 }
 
@@ -91,6 +91,9 @@ function TenantDetail({ tenant }: { tenant: Tenant }) {
             ? [{ key: 'restores', label: t('restores.list'), children: <TenantRestores tenant={tenant} /> }]
             : []),
           { key: 'moves', label: t('moves.list'), children: <TenantMoves tenant={tenant} /> },
+          ...(can('support-sessions:view')
+            ? [{ key: 'support', label: t('support.title'), children: <TenantSupport tenant={tenant} /> }]
+            : []),
           ...(can('exports:view')
             ? [{ key: 'closing', label: t('tenants.closing'), children: <TenantClosing tenant={tenant} /> }]
             : []),
@@ -145,7 +148,7 @@ function TenantFacts({ tenant }: { tenant: Tenant }) {
 
 function CanarySwitch({ tenant }: { tenant: Tenant }) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
+  const tellProblem = useTellProblem()
   const can = useOperatorCan()
   const change = useTenantCanary(tenant.id)
   return (
@@ -155,9 +158,7 @@ function CanarySwitch({ tenant }: { tenant: Tenant }) {
       checked={tenant.isCanary}
       disabled={!can('fleet:migrate')}
       loading={change.isPending}
-      onChange={(isCanary) =>
-        change.mutate(isCanary, { onError: (thrown) => void message.error(problemOf(thrown).message) })
-      }
+      onChange={(isCanary) => change.mutate(isCanary, { onError: tellProblem })}
     />
   )
 }

@@ -1,16 +1,18 @@
 import { useState } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { App, Button, Card, Drawer, Space, Table, Tag, Tooltip } from 'antd'
+import { Button, Drawer, Space, Tag, Tooltip } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ActionDialog } from '../../shared/ActionDialog.tsx'
 import { useFormats } from '../../shared/formats.ts'
+import { ListTable } from '../../shared/ListTable.tsx'
 import type { Restore, Tenant } from '../../shared/model.ts'
-import { problemOf } from '../../shared/problem.ts'
-import { EmptyState, ErrorState, LoadingState } from '../../shared/states.tsx'
+import { QueryState } from '../../shared/states.tsx'
+import { useTellProblem } from '../../shared/useTellProblem.ts'
+import { ApprovalNotice } from '../approvals/ApprovalNotice.tsx'
 import { OperationModal } from '../operations/OperationModal.tsx'
 import { useOperatorCan } from '../useOperator.ts'
-import { PAGE_SIZE, restoresQuery, useDrill, useRestoreStep, type RestoreStep } from './careQueries.ts'
+import { restoresQuery, useDrill, useRestoreStep, type RestoreStep } from './careQueries.ts'
 import { RestoreDifference } from './RestoreDifference.tsx'
 
 const colours: Record<Restore['state'], string> = {
@@ -40,28 +42,18 @@ export function TenantRestores({ tenant }: { tenant: Tenant }) {
   const [asked, setAsked] = useState<{ restore: Restore; step: RestoreStep } | null>(null)
   const [operationId, setOperationId] = useState<string | null>(null)
   const restores = useQuery(restoresQuery(tenant.id, page))
-  if (restores.isPending) return <LoadingState />
-  if (restores.isError) return <ErrorState error={restores.error} onRetry={() => void restores.refetch()} />
+  if (!restores.isSuccess) return <QueryState query={restores} />
   return (
-    <Card
-      title={t('restores.list')}
-      extra={can('restores:create') && <DrillButton tenant={tenant} onBegun={setOperationId} />}
-      styles={{ body: { padding: 0 } }}
-    >
-      <Table
-        rowKey="id"
-        size="middle"
-        scroll={{ x: true }}
-        dataSource={restores.data.restores}
-        locale={{ emptyText: <EmptyState text={t('restores.empty')} /> }}
-        pagination={{
-          current: page,
-          pageSize: PAGE_SIZE,
-          total: restores.data.pagination.total,
-          showSizeChanger: false,
-          hideOnSinglePage: true,
-          onChange: setPage,
+    <>
+      <ListTable
+        card={{
+          title: t('restores.list'),
+          extra: can('restores:create') && <DrillButton tenant={tenant} onBegun={setOperationId} />,
         }}
+        dataSource={restores.data.restores}
+        empty={t('restores.empty')}
+        pages={restores.data.pagination}
+        onPage={setPage}
         columns={[
           { title: t('fields.createdAt'), render: (_, { createdAt }) => formats.instant(createdAt) },
           { title: t('restores.mode'), render: (_, { mode }) => t(`restoreModes.${mode}`) },
@@ -122,7 +114,7 @@ export function TenantRestores({ tenant }: { tenant: Tenant }) {
       {operationId && (
         <OperationModal title={t('restores.list')} id={operationId} onClose={() => setOperationId(null)} />
       )}
-    </Card>
+    </>
   )
 }
 
@@ -134,7 +126,7 @@ function RestoreStateTag({ restore: { state, error } }: { restore: Restore }) {
 
 function DrillButton({ tenant, onBegun }: { tenant: Tenant; onBegun: (operationId: string) => void }) {
   const { t } = useTranslation()
-  const { message } = App.useApp()
+  const tellProblem = useTellProblem()
   const drill = useDrill(tenant.id)
   return (
     <Tooltip title={t('restores.drillHint')}>
@@ -143,7 +135,7 @@ function DrillButton({ tenant, onBegun }: { tenant: Tenant; onBegun: (operationI
         onClick={() =>
           drill.mutate(undefined, {
             onSuccess: ({ operationId }) => onBegun(operationId),
-            onError: (thrown) => void message.error(problemOf(thrown).message),
+            onError: tellProblem,
           })
         }
       >
@@ -185,6 +177,8 @@ function StepDialog({ tenant, restore, step, onBegun, onClose }: StepDialogProps
         )
       }
       onClose={onClose}
-    />
+    >
+      <ApprovalNotice operation={`${step}Restore`} />
+    </ActionDialog>
   )
 }

@@ -1,6 +1,36 @@
 import type { englishOperator } from './en-operator.ts'
 
 export const arabicOperator: typeof englishOperator = {
+  operatorRoles: {
+    owner: 'مالك',
+    billing: 'الفوترة',
+    support: 'الدعم',
+    'read-only': 'قراءة فقط',
+  },
+  operators: {
+    empty: 'لا يوجد مشغّلون',
+    searchHint: 'الاسم أو البريد الإلكتروني',
+    role: 'الدور',
+    roleHint: 'المالك: كل شيء. الدعم: النسخ والاستعادة. الفوترة: إيقاف العملاء. قراءة فقط: الاطلاع.',
+    lastLoginAt: 'آخر دخول',
+    isInvited: 'مدعو',
+    invite: 'دعوة مشغّل',
+    inviteAgain: 'إرسال الدعوة من جديد',
+    inviteConsequence: 'تصله رسالة فيها رابط يعمل مرة واحدة يختار به كلمة مرور.',
+    invited: 'الدعوة في طريقها',
+    edit: 'تعديل {{name}}',
+    reset: 'إعادة ضبط الدخول بخطوتين',
+    resetTitle: 'هل تريد إعادة ضبط الدخول بخطوتين لـ {{name}}؟',
+    resetConsequence:
+      'لمن فقد هاتفه ورموز الاسترداد: تكفيه بعدها كلمة المرور وحدها. يُسجَّل خروجه من كل مكان ويُخطَر بالبريد.',
+    deactivateTitle: 'هل تريد تعطيل {{name}}؟',
+    deactivateConsequence: 'يُسجَّل خروجه من كل مكان فورًا ولا يمكنه الدخول من جديد.',
+    activateTitle: 'هل تريد تفعيل {{name}}؟',
+    deleteTitle: 'هل تريد حذف {{name}}؟',
+    deleteConsequence:
+      'يُسجَّل خروجه من كل مكان فورًا. يبقى ما فعله في سجل التدقيق، ويصبح العنوان متاحًا من جديد.',
+    deleted: 'تم حذف المشغّل',
+  },
   operationStatus: {
     queued: 'في الانتظار',
     running: 'قيد التنفيذ',
@@ -59,6 +89,7 @@ export const arabicOperator: typeof englishOperator = {
   },
   alertKinds: {
     'restore-drill-failed': 'فشلت تجربة الاستعادة',
+    'audit-chain-broken': 'سجل التدقيق غير مكتمل',
     'backup-failed': 'فشل النسخ الاحتياطي',
     'backup-missing': 'نسخة احتياطية مفقودة',
     'backup-unproven': 'نسخة احتياطية غير مثبتة',

@@ -1,8 +1,18 @@
+import { arabicAudit } from './ar-audit.ts'
+import { arabicAccount } from './ar-account.ts'
+import { arabicAccess } from './ar-access.ts'
 import { arabicOperator } from './ar-operator.ts'
+import { arabicPeople } from './ar-people.ts'
+import { arabicSupport } from './ar-support.ts'
 import type { Texts } from './en.ts'
 
 export const arabic: Texts = {
   ...arabicOperator,
+  audit: arabicAudit,
+  ...arabicAccount,
+  ...arabicAccess,
+  ...arabicSupport,
+  ...arabicPeople,
   language: 'ar',
   look: {
     title: 'فاتح أو داكن',
@@ -54,10 +64,25 @@ export const arabic: Texts = {
     VALIDATION_ERROR: 'بعض الحقول غير صحيحة',
     AUTH_REQUIRED: 'سجّل الدخول أولًا',
     AUTH_FAILED: 'البريد الإلكتروني أو كلمة المرور غير صحيحة',
+    WRONG_CODE: 'هذا الرمز غير صحيح أو استُخدم من قبل أو انتهت مدته',
+    PASSWORD_EXPIRED: 'غيّر كلمة المرور أولًا',
+    SECOND_FACTOR_REQUIRED: 'اضبط الدخول بخطوتين أولًا',
+    SECOND_FACTOR_ON: 'الدخول بخطوتين مفعّل من قبل',
+    SECOND_FACTOR_OFF: 'الدخول بخطوتين غير مضبوط هنا',
+    LAST_OWNER: 'هذا آخر مالك نشط: عيّن مالكًا آخر أولًا',
     TOKEN_EXPIRED: 'انتهت صلاحية الجلسة',
     TOKEN_INVALID: 'الجلسة غير صالحة هنا',
     PERMISSION_DENIED: 'دورك لا يسمح بهذا الإجراء',
+    SUPPORT_READ_ONLY: 'بصفة الدعم يمكنك الاطلاع هنا دون تعديل أي شيء',
+    SUPPORT_REFUSED: 'هذا العميل لا يسمح بدخول الدعم',
+    SUPPORT_WITHOUT_CONSENT: 'لم يوافق هذا العميل على تعديلات الدعم',
     TENANT_SUSPENDED: 'هذا الحساب موقوف',
+    API_KEY_REVOKED: 'أُلغي هذا المفتاح نهائيًا',
+    SINGLE_SIGN_ON_OFF: 'الدخول الموحّد غير مفعّل هنا',
+    SINGLE_SIGN_ON_REQUIRED: 'لا تُقبل كلمات المرور هنا: استخدم الدخول الموحّد',
+    SINGLE_SIGN_ON_REFUSED: 'لم يُدخلك مزوّد الهوية إلى هنا',
+    SINGLE_SIGN_ON_EXPIRED: 'انتهت صلاحية محاولة الدخول: ابدأ من جديد',
+    IDENTITY_PROVIDER_UNAVAILABLE: 'لا يجيب مزوّد الهوية الآن',
     LIMIT_EXCEEDED: 'هذا يتجاوز حدود خطتك',
     NOT_FOUND: 'لا يوجد شيء كهذا هنا',
     CONFLICT: 'هذا يتعارض مع البيانات الموجودة',
@@ -92,6 +117,7 @@ export const arabic: Texts = {
     rememberMe: 'إبقائي مسجّلًا على هذا الجهاز',
     submit: 'دخول',
     signOut: 'تسجيل الخروج',
+    ownPage: 'ملفي الشخصي',
     account: 'حساب {{name}}',
   },
   setPassword: {
@@ -104,6 +130,7 @@ export const arabic: Texts = {
     noToken: 'هذا الرابط غير مكتمل. افتحه من جديد من الرسالة التي وصلتك.',
   },
   menu: {
+    operators: 'المشغّلون',
     operator: 'المشغّل',
     tenants: 'العملاء',
     servers: 'الخوادم',
@@ -120,6 +147,14 @@ export const arabic: Texts = {
     generalLedger: 'دفتر الأستاذ العام',
     fiscalYears: 'السنوات المالية',
     masters: 'البيانات الأساسية',
+    settings: 'الإعدادات',
+    users: 'المستخدمون',
+    roles: 'الأدوار',
+    companies: 'الشركات',
+    mails: 'الرسائل',
+    apiKeys: 'مفاتيح الواجهة البرمجية',
+    singleSignOn: 'الدخول الموحّد',
+    auditLog: 'سجل التدقيق',
   },
   home: {
     recent: 'أحدث القيود',

@@ -1,5 +1,35 @@
 /** Words of the operator's side. */
 export const englishOperator = {
+  operatorRoles: {
+    owner: 'Owner',
+    billing: 'Billing',
+    support: 'Support',
+    'read-only': 'Read only',
+  },
+  operators: {
+    empty: 'No operators found',
+    searchHint: 'Name or e-mail',
+    role: 'Role',
+    roleHint: 'Owner: everything. Support: backups and restores. Billing: suspends tenants. Read only: sees.',
+    lastLoginAt: 'Last sign-in',
+    isInvited: 'Invited',
+    invite: 'Invite an operator',
+    inviteAgain: 'Send the invitation again',
+    inviteConsequence: 'They get a mail with a link, good once, under which they choose a password.',
+    invited: 'The invitation is on its way',
+    edit: 'Edit {{name}}',
+    reset: 'Reset two-step sign-in',
+    resetTitle: 'Reset two-step sign-in of {{name}}?',
+    resetConsequence:
+      'For who has lost phone and recovery codes: their password alone lets them in then. They are signed out everywhere and told by mail.',
+    deactivateTitle: 'Deactivate {{name}}?',
+    deactivateConsequence: 'They are signed out everywhere at once and cannot sign in again.',
+    activateTitle: 'Activate {{name}}?',
+    deleteTitle: 'Delete {{name}}?',
+    deleteConsequence:
+      'They are signed out everywhere at once. What they did stays in the audit; the e-mail address is free again.',
+    deleted: 'Operator deleted',
+  },
   operationStatus: {
     queued: 'Waiting',
     running: 'Running',
@@ -58,6 +88,7 @@ export const englishOperator = {
   },
   alertKinds: {
     'restore-drill-failed': 'Restore drill failed',
+    'audit-chain-broken': 'Audit log not whole',
     'backup-failed': 'Backup failed',
     'backup-missing': 'Backup missing',
     'backup-unproven': 'Backup not proven',

@@ -1,7 +1,17 @@
+import { englishAudit } from './en-audit.ts'
+import { englishAccount } from './en-account.ts'
+import { englishAccess } from './en-access.ts'
 import { englishOperator } from './en-operator.ts'
+import { englishPeople } from './en-people.ts'
+import { englishSupport } from './en-support.ts'
 
 export const english = {
   ...englishOperator,
+  audit: englishAudit,
+  ...englishAccount,
+  ...englishAccess,
+  ...englishPeople,
+  ...englishSupport,
   language: 'en',
   look: {
     title: 'Light or dark',
@@ -54,10 +64,25 @@ export const english = {
     VALIDATION_ERROR: 'Some fields are wrong',
     AUTH_REQUIRED: 'Sign in first',
     AUTH_FAILED: 'E-mail or password is wrong',
+    WRONG_CODE: 'This code is wrong, was used already, or has run out',
+    PASSWORD_EXPIRED: 'Change your password first',
+    SECOND_FACTOR_REQUIRED: 'Set up two-step sign-in first',
+    SECOND_FACTOR_ON: 'Two-step sign-in is on already',
+    SECOND_FACTOR_OFF: 'Two-step sign-in is not set up here',
+    LAST_OWNER: 'This is the last active owner: name another one first',
     TOKEN_EXPIRED: 'The session has expired',
     TOKEN_INVALID: 'The session is not valid here',
     PERMISSION_DENIED: 'Your role does not allow this',
+    SUPPORT_READ_ONLY: 'As support you may look here, and change nothing',
+    SUPPORT_REFUSED: 'This tenant does not let support in',
+    SUPPORT_WITHOUT_CONSENT: 'This tenant has not consented to changes by support',
     TENANT_SUSPENDED: 'This account is suspended',
+    API_KEY_REVOKED: 'This API key was revoked, for good',
+    SINGLE_SIGN_ON_OFF: 'Single sign-on is not set up here',
+    SINGLE_SIGN_ON_REQUIRED: 'Passwords are not taken here: use single sign-on',
+    SINGLE_SIGN_ON_REFUSED: 'Your identity provider did not sign you in here',
+    SINGLE_SIGN_ON_EXPIRED: 'This sign-in has expired: begin again',
+    IDENTITY_PROVIDER_UNAVAILABLE: 'Your identity provider does not answer at the moment',
     LIMIT_EXCEEDED: 'This is over the limit of your plan',
     NOT_FOUND: 'There is no such thing here',
     CONFLICT: 'This contradicts what is there',
@@ -92,6 +117,7 @@ export const english = {
     rememberMe: 'Stay signed in on this device',
     submit: 'Sign in',
     signOut: 'Sign out',
+    ownPage: 'My profile',
     account: 'Account of {{name}}',
   },
   setPassword: {
@@ -104,6 +130,7 @@ export const english = {
     noToken: 'This link is not complete. Open it again from the message you received.',
   },
   menu: {
+    operators: 'Operators',
     operator: 'Operator',
     tenants: 'Tenants',
     servers: 'Servers',
@@ -120,6 +147,14 @@ export const english = {
     generalLedger: 'General ledger',
     fiscalYears: 'Fiscal years',
     masters: 'Master data',
+    settings: 'Settings',
+    users: 'Users',
+    roles: 'Roles',
+    companies: 'Companies',
+    mails: 'Mails',
+    apiKeys: 'API keys',
+    singleSignOn: 'Single sign-on',
+    auditLog: 'Audit log',
   },
   home: {
     recent: 'Latest entries',

@@ -1,5 +1,6 @@
 /** A CSV file of people to invite: its lines as text by column, and what is wrong with its form. */
 import type { FieldProblem } from '../../../../kernel/problem.ts'
+import { textOfCell } from '../../../../kernel/spreadsheets.ts'
 import { CsvRecords } from '../../../imports/rules/csvRecords.ts'
 
 export const invitationColumns = ['fullName', 'email', 'role', 'phone', 'joinDate', 'companies'] as const
@@ -32,7 +33,7 @@ export function readInvitations(text: string, rowsMaximum: number): InvitationFi
       const message = `The line has ${record.values.length} values where the header has ${columns.length}`
       problems.push({ line, field: '', code: 'CSV', message })
     } else {
-      const values = columns.map((column, index) => [column, record.values[index]?.trim() ?? ''])
+      const values = columns.map((column, index) => [column, textOfCell(record.values[index]?.trim() ?? '')])
       rows.push({ line, values: Object.fromEntries(values.filter(([, value]) => value !== '')) })
     }
   })

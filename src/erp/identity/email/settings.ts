@@ -3,14 +3,14 @@ import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { assertUnchanged } from '../../../http/etag.ts'
 import type { InputOf } from '../../../http/contract.ts'
-import { implement, type Route, type TenantContext } from '../../../http/route.ts'
+import { implement, type Route } from '../../../http/route.ts'
 import { Problem, problems, validationProblem } from '../../../kernel/problem.ts'
+import { sanitisedOrNothing } from '../../../mail/signatures.ts'
 import { statement, tenantSql, type TenantRead, type TenantTx } from '../../../tenancy/handles.ts'
 import type { Secrets } from '../../../tenancy/secrets.ts'
-import { Administration } from '../administration.ts'
-import { callerOf, type IdentityPorts } from '../ports.ts'
+import type { IdentityPorts } from '../ports.ts'
 import { deleteEmailSettings, getEmailSettings, updateEmailSettings, type EmailSettings } from './contract.ts'
-import { assertMayChange, readUser } from './records.ts'
+import { assertOwnOrMayChange, readUser } from '../users/records.ts'
 
 type Settings = Static<typeof EmailSettings>
 type Given = InputOf<typeof updateEmailSettings>['body']
@@ -27,14 +27,16 @@ export function emailSettingsRoutes({ secrets }: IdentityPorts): Route[] {
       return shown(row)
     }),
     implement(updateEmailSettings, async (tx, { params, body }, context) => {
-      await assertMayEdit(tx, params.id, context)
+      await assertOwnOrMayChange(tx, params.id, context)
       const before = await readSettings(tx, params.id)
       if (before) assertUnchanged(context.ifMatch, before)
       await save(tx, params.id, before, body, secrets)
       return shown(await readSettings(tx, params.id))
     }),
     implement(deleteEmailSettings, async (tx, { params }, context) => {
-      await assertMayEdit(tx, params.id, context)
+      await assertOwnOrMayChange(tx, params.id, context)
+      const before = await readSettings(tx, params.id)
+      if (before) assertUnchanged(context.ifMatch, before)
       await tx.run(tenantSql.deleteFrom('core.user_email_settings').where('user_id', '=', params.id))
       return {}
     }),
@@ -44,12 +46,6 @@ export function emailSettingsRoutes({ secrets }: IdentityPorts): Route[] {
 /** Bound to the user: a sealed password moved to another row does not open. */
 export function smtpPasswordContext(userId: string): string {
   return `smtp-password/${userId}`
-}
-
-async function assertMayEdit(tx: TenantTx, userId: string, context: TenantContext): Promise<void> {
-  const user = await readUser(tx, userId)
-  const caller = callerOf(context)
-  if (caller.id !== user.id) await assertMayChange(tx, await Administration.begin(tx, caller.id), user)
 }
 
 export interface SettingsRow extends Omit<Settings, 'hasPassword'> {
@@ -112,7 +108,7 @@ async function save(
     sql`INSERT INTO core.user_email_settings (user_id, host, port, username, sealed_password, security, always_use_sender,
         from_name, reply_to, signature_html, footer_html)
       VALUES (${userId}, ${host}, ${row.port}, ${row.username}, ${sealed}, ${security}, ${row.alwaysUseSender},
-        ${row.fromName}, ${row.replyTo}, ${row.signatureHtml}, ${row.footerHtml})
+        ${row.fromName}, ${row.replyTo}, ${sanitisedOrNothing(row.signatureHtml)}, ${sanitisedOrNothing(row.footerHtml)})
       ON CONFLICT (user_id) DO UPDATE SET host = excluded.host, port = excluded.port, username = excluded.username,
         sealed_password = excluded.sealed_password, security = excluded.security,
         always_use_sender = excluded.always_use_sender, from_name = excluded.from_name,

@@ -1,0 +1,9 @@
+import type { ProblemTable } from '../../kernel/problem.ts'
+
+export const mailProblems = {
+  notToBeResent: {
+    code: 'NOT_TO_BE_RESENT',
+    status: 409,
+    message: 'Only what was given up or kept is sent again, and only as long as it is good for something',
+  },
+} as const satisfies ProblemTable
