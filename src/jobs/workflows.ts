@@ -65,7 +65,12 @@ export class Workflows {
   constructor(options: WorkflowOptions) {
     this.#options = options
     this.#pool = new pg.Pool({ ...clientConfig(options.database), max: POOL_CONNECTIONS })
-    this.#pool.on('connect', (client) => this.#clients.add(client))
+    this.#pool.on('connect', (client) => {
+      // Between being made and being handed over, a connection has no listener of the pool's nor of its borrower's; the
+      // last word of a dying server may come in the same piece as its welcome, and would end this process.
+      client.on('error', () => {})
+      this.#clients.add(client)
+    })
     this.#pool.on('remove', (client) => this.#clients.delete(client))
     this.#pool.on('error', (error) => options.log('warn', `A workflow connection was lost: ${error.message}`))
   }

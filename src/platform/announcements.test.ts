@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { addressOf, withClient } from '../tenancy/databases.ts'
 import { eventually } from '../testing/process.ts'
-import { Way } from '../testing/way.ts'
+import { Network } from '../testing/network.ts'
 import { Announcements, type Announcement } from './announcements.ts'
 
 const admin = addressOf(inject('adminUrl'), false)
-const way = new Way(admin)
+const way = new Network(admin)
 beforeAll(() => way.open())
 beforeEach(() => way.mend())
 afterAll(() => way.close())
@@ -18,7 +18,7 @@ let forgotten = 0
 afterEach(() => announcements.stop())
 
 async function start(): Promise<void> {
-  ;[heard, forgotten, way.attempts] = [[], 0, 0]
+  ;[heard, forgotten, way.count] = [[], 0, 0]
   announcements = new Announcements(
     { ...admin, port: way.port, database: 'postgres' },
     (announcement) => heard.push(announcement),
@@ -43,10 +43,10 @@ test(
   { timeout: 30_000 },
   async () => {
     await start()
-    way.cut()
+    way.shut()
     await sleep(6_500)
-    expect(way.attempts).toBeGreaterThanOrEqual(4) // control: it does try
-    expect(way.attempts).toBeLessThanOrEqual(10)
+    expect(way.count).toBeGreaterThanOrEqual(4) // control: it does try
+    expect(way.count).toBeLessThanOrEqual(10)
     way.mend()
     await eventually(async () => expect(forgotten).toBe(2), 5_000, 20)
     await tell(tenant('t2'))
@@ -64,8 +64,8 @@ test('one that cannot be read does not end the process, nor keep the next from b
 test('a stopped listener hears nothing and does not come back', async () => {
   await start()
   await announcements.stop()
-  const before = way.attempts
+  const before = way.count
   await tell(tenant('t4'))
   await sleep(1_500)
-  expect([heard, way.attempts]).toEqual([[], before])
+  expect([heard, way.count]).toEqual([[], before])
 })

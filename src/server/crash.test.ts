@@ -5,7 +5,6 @@
  */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,43 +15,20 @@ import { addressOf, withClient } from '../tenancy/databases.ts'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../tenancy/embedded.ts'
 import { Client } from '../testing/client.ts'
 import { entryBody } from '../testing/entries.ts'
+import { Network } from '../testing/network.ts'
 import { runErp, startProcess, type ServerProcess } from '../testing/process.ts'
 import { environmentOn, signIn, signInAsOperator, tenantBody } from '../testing/product.ts'
 
+const isWorkflows = (database: string): boolean => database.endsWith('_workflows')
 const KILLS = Number(process.env['KILLS'] ?? 12)
 const CLIENTS = 8
 const TIMEOUT_MS = 120_000 + KILLS * 15_000
 /** An entry that was not acknowledged for so long is a finding, not a reason to wait on. */
 const PATIENCE_MS = 60_000
 
-/** One address for a PostgreSQL that comes back on another port each time. */
-class Doorway {
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  target = 0
-  port = 0
-
-  constructor() {
-    this.#server = createServer((socket) => {
-      const through = connect(this.target, '127.0.0.1')
-      this.#sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => through.destroy())
-      through.on('error', () => {}).on('close', () => socket.destroy())
-      socket.pipe(through).pipe(socket)
-    })
-  }
-  async open(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
-    this.port = (this.#server.address() as { port: number }).port
-  }
-  close(): void {
-    for (const socket of this.#sockets) socket.destroy()
-    this.#server.close()
-  }
-}
-
 const directory = mkdtempSync(join(tmpdir(), 'erp-crash-'))
-const doorway = new Doorway()
+/** One address for a PostgreSQL that comes back on another port each time. */
+const doorway = new Network({ host: '127.0.0.1', port: 0 })
 let postgres: EmbeddedPostgres
 let environment: Record<string, string>
 let server: ServerProcess
@@ -84,14 +60,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.stop()
   await postgres?.stop()
-  doorway.close()
+  await doorway.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
 /** fsync stays on: what is tested is what is delivered. */
 async function startDatabase(): Promise<void> {
   postgres = await startEmbeddedPostgres({ directory })
-  doorway.target = Number(new URL(postgres.adminUrl).port)
+  doorway.target = { host: '127.0.0.1', port: Number(new URL(postgres.adminUrl).port) }
 }
 
 interface Posting {
@@ -185,6 +161,11 @@ async function proveNothingIsLost({ acknowledged, wrong }: Clients): Promise<voi
   expect([check.code, check.stdout]).toEqual([0, expect.stringContaining('checks hold')])
 }
 
+async function proveItLivesOn(): Promise<void> {
+  const diedOf = await Promise.race([server.exited.then(() => server.output()), sleep(100)])
+  expect(diedOf, 'what the server died of').toBeUndefined()
+}
+
 describe('kill -9', () => {
   test(`of the server, ${KILLS} times`, { timeout: TIMEOUT_MS }, async () => {
     const clients = new Clients()
@@ -215,12 +196,27 @@ describe('kill -9', () => {
       await startDatabase()
     }
     await sleep(1_000)
+    await proveItLivesOn()
     await clients.finish()
     // Control: it hurt; less often than it was killed, for what was only beginning is begun again unseen.
     expect(clients.retries).toBeGreaterThan(KILLS / 2)
     expect(clients.acknowledged.length).toBeGreaterThan(KILLS * 2)
     await proveNothingIsLost(clients)
     expect((await entriesKept()).length - before).toBe(clients.acknowledged.length)
+  })
+
+  test('of PostgreSQL in the very moment in which it lets somebody in', { timeout: TIMEOUT_MS }, async () => {
+    const clients = new Clients()
+    for (const isMeant of [isWorkflows, (database: string) => !isWorkflows(database)]) {
+      const before = doorway.endedCount
+      doorway.endAsTheyBegin(isMeant)
+      doorway.cut()
+      do await proveItLivesOn()
+      while (doorway.endedCount - before < 10)
+      doorway.mend()
+    }
+    await clients.finish()
+    await proveNothingIsLost(clients)
   })
 
   test('control: one entry taken out, or one posted twice, would be noticed', async () => {

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Problem } from '../kernel/problem.ts'
 import { startTestProduct, type TestProduct, type TestTenant } from '../testing/product.ts'
-import { startNetwork, type Network } from '../testing/network.ts'
+import { Network } from '../testing/network.ts'
 import { withClient } from './databases.ts'
 import type { TenantLocation } from './gate.ts'
 import { platformSql, tenantSql, type Actor, type TenantRead, type TenantTx } from './handles.ts'
@@ -188,7 +188,8 @@ describe("the database's weather", () => {
     let away: TenantLocation
     beforeAll(async () => {
       const address = await location.address()
-      network = await startNetwork(address)
+      network = new Network(address)
+      await network.open()
       away = {
         ...location,
         tenantId: 'behind a network',

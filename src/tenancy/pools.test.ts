@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Problem } from '../kernel/problem.ts'
-import { startNetwork } from '../testing/network.ts'
+import { freePort, Network } from '../testing/network.ts'
 import { eventually } from '../testing/process.ts'
 import { addressOf, withClient } from './databases.ts'
 import { ConnectionPools, isConnectionLoss, type DatabaseAddress, type PoolLimits } from './pools.ts'
@@ -288,13 +288,13 @@ describe('broken connections', () => {
 
 describe('opening', () => {
   test('is tried again until the server is there', async () => {
-    const gone = await startNetwork(admin)
-    await gone.close()
+    const port = await freePort()
     const pools = makePools({ waitMs: 5_000 })
-    const address = { ...admin, database: names[0] ?? '', port: gone.port }
+    const address = { ...admin, database: names[0] ?? '', port }
     const waiting = pools.acquire('late', () => Promise.resolve(address))
     await sleep(300)
-    const network = await startNetwork(admin, gone.port)
+    const network = new Network(admin)
+    await network.open(port)
     const client = await waiting
     held.push(client)
     expect(await nameOf(client)).toBe(names[0])
@@ -310,7 +310,8 @@ describe('opening', () => {
   })
 
   test('of a server that says nothing holds up one request at a time, and no room of others', async () => {
-    const network = await startNetwork(admin)
+    const network = new Network(admin)
+    await network.open()
     network.silence()
     const pools = makePools({ waitMs: 500 })
     const silent = { ...admin, database: names[0] ?? '', port: network.port }

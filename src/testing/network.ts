@@ -1,54 +1,115 @@
-/** A network between a client and a server that tests can cut, or silence, at any moment. */
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+/** A network between a client and a server that tests can cut, shut, silence or lead elsewhere at any moment. */
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-export interface Network {
+export interface Target {
+  readonly host: string
   readonly port: number
-  /** Connections so far. */
-  readonly count: () => number
-  /** Breaks every connection there is; new ones are let through. */
-  cut(): void
-  /** Nothing passes any more, in either direction, and nobody is told. */
-  silence(): void
-  close(): Promise<void>
 }
 
-export async function startNetwork(target: { host: string; port: number }, port = 0): Promise<Network> {
-  const pairs = new Set<readonly [Socket, Socket]>()
-  let [isSilent, count] = [false, 0]
-  const server = createServer((near) => {
-    count++
-    const far = connect(target.port, target.host)
-    const pair = [near, far] as const
-    pairs.add(pair)
-    const forward = (from: Socket, to: Socket): void => {
-      from.on('data', (data) => isSilent || to.write(data))
-      from.on('error', () => to.destroy())
-      from.on('close', () => {
-        to.destroy()
-        pairs.delete(pair)
-      })
-    }
-    forward(near, far)
-    forward(far, near)
-  })
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
-  const cut = (): void => {
-    for (const [near, far] of pairs) {
+export class Network {
+  /** Where new connections lead. */
+  target: Target
+  /** Connections so far, and how many of them were ended as they began. */
+  count = 0
+  endedCount = 0
+  readonly #server: Server
+  readonly #pairs = new Set<readonly [Socket, Socket]>()
+  #isShut = false
+  #isSilent = false
+  #isEnding: (database: string) => boolean = () => false
+
+  constructor(target: Target) {
+    this.target = target
+    this.#server = createServer((near) => this.#through(near))
+  }
+
+  async open(port = 0): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Breaks every connection there is; new ones are let through. */
+  cut(): void {
+    for (const [near, far] of this.#pairs) {
       near.resetAndDestroy()
       far.destroy()
     }
   }
-  return {
-    port: (server.address() as AddressInfo).port,
-    count: () => count,
-    cut,
-    silence: () => void (isSilent = true),
-    close: async () => {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      cut()
-      await closed
-    },
+
+  /** Lets nobody through until `mend`. */
+  shut(): void {
+    this.#isShut = true
+    this.cut()
   }
+
+  mend(): void {
+    this.#isShut = false
+    this.#isEnding = () => false
+  }
+
+  /** Nothing passes any more, in either direction, and nobody is told. */
+  silence(): void {
+    this.#isSilent = true
+  }
+
+  /**
+   * From now on PostgreSQL ends a session the moment it has let it in, so that "ready for query" and "terminating
+   * connection" come in one piece: what happens now and then when it dies.
+   */
+  endAsTheyBegin(isMeant: (database: string) => boolean): void {
+    this.#isEnding = isMeant
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.cut()
+    await closed
+  }
+
+  #through(near: Socket): void {
+    this.count++
+    near.on('error', () => {})
+    if (this.#isShut) return void near.destroy()
+    const far = connect(this.target.port, this.target.host)
+    const pair = [near, far] as const
+    this.#pairs.add(pair)
+    let database: string | undefined
+    near.on('data', (data) => {
+      database ??= /\0database\0([^\0]*)/.exec(data.toString('latin1'))?.[1] ?? ''
+      if (!this.#isSilent) far.write(data)
+    })
+    far.on('data', (data) => {
+      if (this.#isSilent) return
+      if (data.subarray(-6).equals(READY_FOR_QUERY) && this.#isEnding(database ?? '')) {
+        this.endedCount++
+        near.end(Buffer.concat([data, TERMINATING]))
+        far.destroy()
+      } else near.write(data)
+    })
+    for (const [from, to] of [pair, [far, near] as const]) {
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        if (!to.writableEnded) to.destroy()
+        this.#pairs.delete(pair)
+      })
+    }
+  }
+}
+
+const READY_FOR_QUERY = Buffer.from('Z\0\0\0\u0005I', 'latin1')
+const TERMINATING = errorResponse({ S: 'FATAL', V: 'FATAL', C: '57P01', M: 'terminating connection' })
+
+/** PostgreSQL's protocol, "Message Formats": ErrorResponse. */
+function errorResponse(fields: Readonly<Record<string, string>>): Buffer {
+  const body = `${Object.entries(fields)
+    .map(([name, value]) => `${name}${value}\0`)
+    .join('')}\0`
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(4 + body.length)
+  return Buffer.concat([Buffer.from('E'), length, Buffer.from(body, 'latin1')])
 }
 
 /** One that nobody listens on now; whoever asks had better be quick. */

@@ -11,9 +11,9 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../tenancy/embe
 import { newId } from '../../tenancy/new-id.ts'
 import type { DatabaseAddress } from '../../tenancy/pools.ts'
 import { Secrets } from '../../tenancy/secrets.ts'
+import { Network } from '../../testing/network.ts'
 import { eventually } from '../../testing/process.ts'
 import { SECRET_KEY, startTestProduct, tenantBody, type TestProduct } from '../../testing/product.ts'
-import { Way } from '../../testing/way.ts'
 import { createTenant, type TenantBody } from '../tenants/contract.ts'
 import {
   changeServer,
@@ -30,7 +30,7 @@ const directory = mkdtempSync(join(tmpdir(), 'erp-servers-'))
 let postgres: EmbeddedPostgres
 let product: TestProduct
 let admin: DatabaseAddress
-let way: Way
+let way: Network
 /** The second one, asked past the product. */
 let second: DatabaseServer
 let server: Static<typeof Server>
@@ -39,12 +39,12 @@ beforeAll(async () => {
   ;[postgres, product] = await Promise.all([startEmbeddedPostgres({ directory }), startTestProduct()])
   admin = addressOf(postgres.adminUrl, false)
   second = new DatabaseServer(admin, new Secrets(SECRET_KEY))
-  way = new Way(admin)
+  way = new Network(admin)
   await way.open()
 })
 afterAll(async () => {
   await product.stop()
-  way.close()
+  await way.close()
   await second.close()
   await postgres.stop()
   rmSync(directory, { recursive: true, force: true })
@@ -229,7 +229,7 @@ describe('a server that is away', () => {
     async () => {
       const there = await product.createTenant({ serverId: server.id })
       const here = await product.createTenant({ serverId: (await product.servers.list())[0]!.id })
-      way.cut()
+      way.shut()
       const startedAt = performance.now()
       const answer = await there.admin.call(me)
       expect(performance.now() - startedAt).toBeLessThan(5_000)
@@ -271,10 +271,10 @@ describe('changing', () => {
     const body = { port: admin.port, adminPassword }
     const direct = await product.operator.call(changeServer, { params, body })
     expect(direct.ok().port).toBe(admin.port)
-    const before = way.attempts
+    const before = way.count
     const tenant = await product.createTenant({ serverId: server.id })
     expect((await tenant.admin.call(me)).status).toBe(200)
-    expect(way.attempts).toBe(before)
+    expect(way.count).toBe(before)
   })
 
   test('of the address takes the password again: what we keep is told to no server that somebody names', async () => {
