@@ -3,6 +3,7 @@
  * that is wrong told at once. The answers are in our own words: what a stranger's server says to us is not
  * shown to whoever made us call it.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { unsafeSettings } from './database-settings.ts'
 import { connect, type DatabaseAddress } from './pools.ts'
@@ -34,6 +35,8 @@ export interface ServerHealth {
 
 const CONNECT_TIMEOUT_MS = 5_000
 const STATEMENT_TIMEOUT_MS = 5_000
+/** A database that is just being made is open until its maker has shut it. */
+const MAKING_MS = 500
 
 export async function fitnessOf(
   address: DatabaseAddress,
@@ -49,7 +52,7 @@ export async function fitnessOf(
   }
   try {
     await client.query(`SET statement_timeout = ${STATEMENT_TIMEOUT_MS}`)
-    const facts = await factsOf(client)
+    const facts = await lastingFactsOf(client)
     const settings = Object.fromEntries(facts.settings.map(({ name, setting }) => [name, setting]))
     const unsafe = unsafeSettings(settings).map((message) => ({
       concerns: 'host' as const,
@@ -119,6 +122,16 @@ interface Facts {
   readonly databases: readonly string[]
   /** Everybody may connect to them, and we cannot change that. */
   readonly openDatabases: readonly string[] | null
+}
+
+/** What is open only at one of two looks has been made or dropped meanwhile. */
+async function lastingFactsOf(client: pg.Client): Promise<Facts> {
+  const first = await factsOf(client)
+  if (first.openDatabases === null) return first
+  await sleep(MAKING_MS)
+  const second = await factsOf(client)
+  const lasting = (second.openDatabases ?? []).filter((name) => first.openDatabases?.includes(name))
+  return { ...second, openDatabases: lasting.length > 0 ? lasting : null }
 }
 
 async function factsOf(client: pg.Client): Promise<Facts> {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Static } from 'typebox'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { me } from '../../erp/identity/contract.ts'
@@ -119,13 +120,19 @@ describe('registering tells what is wrong', () => {
   test('the server that is configured already', async () => {
     const main = product.server.admin
     const body = { host: main.host, port: main.port, adminUser: main.user, adminPassword: main.password }
-    await eventually(async () => expect(await refusedServer(body)).toEqual(['host KNOWN']))
+    expect(await refusedServer(body)).toEqual(['host KNOWN'])
   })
 
   test('a server of another installation', async () => {
     const foreign = `COMMENT ON ROLE erp_migrator IS 'solution-erp key deadbeef'`
     await asAdmin(`CREATE ROLE erp_migrator; ${foreign}`)
     expect(await refusedServer({})).toEqual(['host FOREIGN'])
+    await asAdmin('CREATE DATABASE being_made') // open until its maker has shut it
+    const refused = refusedServer({})
+    await sleep(150)
+    await asAdmin('REVOKE CONNECT ON DATABASE being_made FROM PUBLIC')
+    expect(await refused).toEqual(['host FOREIGN'])
+    await asAdmin('DROP DATABASE being_made')
     await asAdmin('DROP ROLE erp_migrator')
   })
 
