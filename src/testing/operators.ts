@@ -7,6 +7,7 @@ import type { OperatorRole } from '../platform/operators/rules/permissions.ts'
 import { SYSTEM, type Product } from '../server/product.ts'
 import { platformSql } from '../tenancy/handles.ts'
 import type { Client } from './client.ts'
+import { CHEAP_HASH_COST } from './product.ts'
 
 export const OPERATOR_PASSWORD = 'Operator-pass-3'
 
@@ -23,7 +24,7 @@ export async function addOperator(
   fullName = `The ${role}`,
 ): Promise<TestOperator> {
   const email = `${role}-${randomUUID().slice(0, 8)}@operators.example`
-  const passwordHash = await hash(OPERATOR_PASSWORD, { cost: 4 })
+  const passwordHash = await hash(OPERATOR_PASSWORD, { cost: CHEAP_HASH_COST })
   await product.gate.writePlatform(SYSTEM, (tx) =>
     tx.run(
       sql`INSERT INTO platform.operator (full_name, email, password_hash, role)

@@ -6,17 +6,22 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hash } from '@node-rs/bcrypt'
+import { sql } from 'kysely'
 import { inject } from 'vitest'
 import { createTenant, type TenantBody } from '../platform/tenants/contract.ts'
 import { operatorLogin } from '../platform/operators/contract.ts'
 import { login } from '../erp/identity/contract.ts'
 import { readConfiguration, type Configuration } from '../server/configuration.ts'
-import { startProduct, type Product, type ProductOptions } from '../server/product.ts'
+import { startProduct, SYSTEM, type Product, type ProductOptions } from '../server/product.ts'
+import { platformSql, tenantSql } from '../tenancy/handles.ts'
 import type { Static } from 'typebox'
 import { Client } from './client.ts'
 
 export const OPERATOR = { email: 'operator@example.com', password: 'Operator-pass-1' } as const
 export const ADMIN_PASSWORD = 'Str0ng-pass!'
+/** The cheapest hash there is: tests sign in often, and bcrypt takes its time by the cost in the hash. */
+export const CHEAP_HASH_COST = 4
 /** The cluster's shared roles have passwords derived from this, so every product of a run uses the same. */
 export const SECRET_KEY = 'a-secret-key-for-tests-only-0123456789'
 
@@ -76,7 +81,7 @@ export async function startTestProduct(
 ): Promise<TestProduct> {
   const configuration = { ...readConfiguration(environment), ...overrides }
   const product = await startProduct(configuration, options)
-  await product.ensureFirstOperator()
+  await addFirstOperator(product)
   const port = await product.listen()
   const url = `http://127.0.0.1:${port}`
   const anonymous = new Client(url)
@@ -86,8 +91,20 @@ export async function startTestProduct(
     url,
     anonymous,
     operator,
-    createTenant: (body = {}) => createTestTenant(anonymous, operator, body),
+    createTenant: (body = {}) => createTestTenant(product, anonymous, operator, body),
   }
+}
+
+/** As `ensureFirstOperator` would, but for its hash. */
+async function addFirstOperator(product: Product): Promise<void> {
+  const passwordHash = await hash(OPERATOR.password, { cost: CHEAP_HASH_COST })
+  await product.gate.writePlatform(SYSTEM, (tx) =>
+    tx.run(
+      sql`INSERT INTO platform.operator (full_name, email, password_hash, role)
+        SELECT 'First operator', ${OPERATOR.email}, ${passwordHash}, 'owner'
+        WHERE NOT EXISTS (SELECT FROM platform.operator)`.compile(platformSql),
+    ),
+  )
 }
 
 export async function signInAsOperator(anonymous: Client): Promise<Client> {
@@ -114,19 +131,32 @@ export function tenantBody(body: Partial<Static<typeof TenantBody>> = {}): Stati
   }
 }
 
+/** Its administrator has chosen no password yet, and is given one here, unless the test gives one. */
 async function createTestTenant(
+  product: Product,
   anonymous: Client,
   operator: Client,
   overrides: Partial<Static<typeof TenantBody>>,
 ): Promise<TestTenant> {
-  const body = tenantBody(overrides)
+  const { adminPassword } = overrides
+  const { adminPassword: _usual, ...others } = tenantBody(overrides)
+  const body = adminPassword === undefined ? others : { ...others, adminPassword }
   const { tenant } = (await operator.call(createTenant, { body })).ok()
-  const admin = await signIn(
-    anonymous.with({ tenant: tenant.tenantCode }),
-    body.adminEmail,
-    body.adminPassword,
-  )
+  if (adminPassword === undefined) await givePassword(product, tenant.id, body.adminEmail)
+  const admin = await signIn(anonymous.with({ tenant: tenant.tenantCode }), body.adminEmail, adminPassword)
   return { id: tenant.id, code: tenant.tenantCode, companyId: admin.companyId, admin: admin.client }
+}
+
+async function givePassword(product: Product, tenantId: string, email: string): Promise<void> {
+  const entry = await product.directory.byId(tenantId)
+  if (!entry) throw new Error(`There is no tenant ${tenantId}`)
+  const passwordHash = await hash(ADMIN_PASSWORD, { cost: CHEAP_HASH_COST })
+  await product.gate.writeTenant(entry.location, null, SYSTEM, (tx) =>
+    tx.run(
+      sql`UPDATE core.app_user SET password_hash = ${passwordHash}, password_changed_at = now()
+        WHERE lower(email) = lower(${email})`.compile(tenantSql),
+    ),
+  )
 }
 
 export async function signIn(

@@ -6,10 +6,7 @@ import type { Product } from '../server/product.ts'
 import { SYSTEM } from '../server/product.ts'
 import { tenantSql } from '../tenancy/handles.ts'
 import type { Client } from './client.ts'
-import { ADMIN_PASSWORD, signIn, type TestTenant } from './product.ts'
-
-/** The cheapest there is: a test signs in often, and bcrypt takes its time by the cost in the hash. */
-const CHEAP = 4
+import { ADMIN_PASSWORD, CHEAP_HASH_COST, signIn, type TestTenant } from './product.ts'
 
 export interface TestUser {
   readonly id: string
@@ -25,7 +22,7 @@ export async function addUser(
   role: string,
   {
     fullName = `${role} Person`,
-    cost = CHEAP,
+    cost = CHEAP_HASH_COST,
     allCompanies = false,
   }: { fullName?: string; cost?: number; allCompanies?: boolean } = {},
 ): Promise<TestUser> {

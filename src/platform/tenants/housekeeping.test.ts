@@ -6,7 +6,7 @@ import { firstIdAt } from '../../kernel/ids.ts'
 import { SYSTEM } from '../../server/product.ts'
 import { platformSql } from '../../tenancy/handles.ts'
 import { asSuperuser } from '../../testing/books.ts'
-import { startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
+import { ADMIN_PASSWORD, startTestProduct, type TestProduct, type TestTenant } from '../../testing/product.ts'
 
 let product: TestProduct
 beforeAll(async () => {
@@ -65,7 +65,7 @@ async function remember(tenant: TestTenant, activeDays: number, purgedDays: numb
 
 test('of the tenants that are due, in batches, and of nobody else', async () => {
   const [active, silent, lastSeen, purgedToday] = await Promise.all(
-    Array.from({ length: 4 }, () => product.createTenant()),
+    Array.from({ length: 4 }, () => product.createTenant({ adminPassword: ADMIN_PASSWORD })),
   )
   const tenants = [active!, silent!, lastSeen!, purgedToday!]
   for (const tenant of tenants) await fill(tenant)
