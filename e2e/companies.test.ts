@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { spawnTestProgram } from '../src/testing/process.ts'
-import { ADMIN_PASSWORD, createTenant } from './api.ts'
+import { ADMIN_PASSWORD, call, createTenant } from './api.ts'
 import { openBrowser, screenshotFailure, signIn, visit, type Visitor } from './browser.ts'
 import { startProduct, type Product } from './product.ts'
 
@@ -86,6 +86,40 @@ test('what is typed and not saved is asked for first; in another tab it never go
   await expect.poll(() => new URL(tab.url()).pathname).toBe('/')
   expect(await tab.getByText('Of the second company').count()).toBe(0)
   expect(admin.complaints).toEqual([])
+})
+
+test('who loses the company where they work is taken to the other one, and told', async () => {
+  const email = 'sami@delta.example'
+  const [given, password] = ['Window-Sill-39!', 'Garden-Gate-58!']
+  const signedIn = async (body: object): Promise<{ tenantCode: string; token: string }> => {
+    const { token } = await call<{ token: string }>(product, '/auth/login', { tenantCode: 'DELTA', body })
+    return { tenantCode: 'DELTA', token }
+  }
+  const as = await signedIn({ email: 'amal@delta.example', password: ADMIN_PASSWORD })
+  const { companies } = await call<{ companies: { id: string; name: string }[] }>(product, '/companies', as)
+  const { roles } = await call<{ roles: { id: string; name: string }[] }>(product, '/roles', as)
+  const companyIds = [FIRST, SECOND].map((name) => companies.find((one) => one.name === name)!.id)
+  const roleId = roles.find(({ name }) => name === 'Accountant')!.id
+  const sami = { fullName: 'Sami Farid', email, roleId, companyIds, password: given }
+  const { id } = await call<{ id: string }>(product, '/users', { ...as, body: sami })
+  const body = { currentPassword: given, newPassword: password }
+  await call(product, '/auth/change-password', { ...(await signedIn({ email, password: given })), body })
+
+  const { page, screenshot, complaints } = await visit(browser)
+  await signIn(page, home, email, password)
+  await changeTo(page, SECOND)
+  await shown(page, SECOND)
+  const left = { companyIds: companyIds.slice(0, 1) }
+  await call(product, `/users/${id}`, { ...as, method: 'PUT', body: left })
+  await page.getByRole('link', { name: 'Chart of accounts' }).click()
+  await page.getByText(`You do not work in ${SECOND} any more`).waitFor()
+  await shown(page, FIRST)
+  await screenshot('companies-04-lost')
+  await page.getByRole('link', { name: 'Chart of accounts' }).click()
+  await page.getByText('Cash').first().waitFor()
+  expect(await page.getByLabel(SWITCH).count()).toBe(0)
+  expect(complaints.filter((text) => !text.includes('401'))).toEqual([])
+  await page.context().close()
 })
 
 test('in Arabic the choice stands on the other side, and says what it is for', async () => {

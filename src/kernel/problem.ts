@@ -58,6 +58,11 @@ export const problems = {
   },
   tokenExpired: { code: 'TOKEN_EXPIRED', status: 401, message: 'The session has expired' },
   tokenInvalid: { code: 'TOKEN_INVALID', status: 401, message: 'The token is not valid here' },
+  companyAccessLost: {
+    code: 'COMPANY_ACCESS_LOST',
+    status: 401,
+    message: 'You have no access to this company any more; a refresh that names another one goes on there',
+  },
   permissionDenied: { code: 'PERMISSION_DENIED', status: 403, message: 'Your role does not allow this' },
   passwordExpired: {
     code: 'PASSWORD_EXPIRED',

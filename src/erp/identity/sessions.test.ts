@@ -284,8 +284,23 @@ describe('changing over to another company', () => {
     expect(await statusOf(at.with({ token }))).toBe('in')
     const admin = await addUser(product, tenant, 'Administrator', { allCompanies: true })
     ;(await admin.client.call(updateUser, { params: { id: user.id }, body: { companyIds: [tenant.companyId] } })).ok() // prettier-ignore
-    expect(await statusOf(at.with({ token }))).toBe('TOKEN_INVALID')
+    expect(await statusOf(at.with({ token }))).toBe('COMPANY_ACCESS_LOST')
     expect(await statusOf(user.client)).toBe('in')
+  })
+
+  test('is never done unasked: who loses the company where they are says which one is next', async () => {
+    const user = await addUser(product, tenant, 'Viewer')
+    const admin = await addUser(product, tenant, 'Administrator', { allCompanies: true })
+    const workIn = async (...companyIds: string[]): Promise<void> =>
+      void (await admin.client.call(updateUser, { params: { id: user.id }, body: { companyIds } })).ok()
+    await workIn(tenant.companyId, secondId)
+    expect(await statusOf(user.client)).toBe('in') // control: nothing is lost yet
+    await workIn(secondId)
+    expect(await statusOf(user.client)).toBe('COMPANY_ACCESS_LOST')
+    const unasked = (await goOn(user.refreshToken)).ok()
+    expect(await statusOf(at.with({ token: unasked.token }))).toBe('COMPANY_ACCESS_LOST')
+    const asked = (await goOn(unasked.refreshToken, secondId)).ok()
+    expect(await companyOf(at.with({ token: asked.token }))).toBe(secondId)
   })
 })
 

@@ -96,7 +96,7 @@ export class UserSessions {
     })
     // The token says which, so that what was begun in one company ends there, whatever the session goes on with.
     if (!companyIds.has(claims.companyId)) {
-      throw new Problem(problems.tokenInvalid, { message: 'You have no access to this company any more' })
+      throw new Problem(problems.companyAccessLost)
     }
     return { ...user, companyId: claims.companyId }
   }
@@ -148,8 +148,9 @@ export class UserSessions {
   }
 
   /**
-   * In another company if one is named; refused for it, the refresh token is as good as before. `tell`: that the
-   * session has ended, or is to be read again, because its user may have been let into that company just now.
+   * In another company if one is named, and only then: a program that lost its company must not post into the books
+   * of the next one. Refused for it, the refresh token is as good as before. `tell`: that the session has ended, or is
+   * to be read again, because its user may have been let into that company just now.
    */
   async goOn(
     door: TenantDoor,

@@ -69,6 +69,11 @@ async function refusedServer(change: Partial<Static<typeof ServerBody>>): Promis
   return (await product.operator.call(registerServer, { body: serverBody(change) })).refusals
 }
 
+/** On the run's own PostgreSQL other tests may have left a database of theirs open. */
+function ofTheServer(refusals: readonly string[]): readonly string[] {
+  return refusals.filter((refusal) => refusal !== 'host OPEN_DATABASE')
+}
+
 async function newTenant(body: Partial<Static<typeof TenantBody>> = {}): Promise<Static<typeof TenantBody>> {
   const whole = tenantBody(body)
   ;(await product.operator.call(createTenant, { body: whole })).ok()
@@ -120,7 +125,7 @@ describe('registering tells what is wrong', () => {
   test('the server that is configured already', async () => {
     const main = product.server.admin
     const body = { host: main.host, port: main.port, adminUser: main.user, adminPassword: main.password }
-    expect(await refusedServer(body)).toEqual(['host KNOWN'])
+    expect(ofTheServer(await refusedServer(body))).toEqual(['host KNOWN'])
   })
 
   test('a server of another installation', async () => {
@@ -270,7 +275,7 @@ describe('changing', () => {
     const main = product.server.admin
     const elsewhere = { host: main.host, port: main.port, adminUser: main.user, adminPassword: main.password }
     const refused = await product.operator.call(changeServer, { params, body: elsewhere })
-    expect(refused.refusals).toEqual(['host ANOTHER_SERVER', 'host KNOWN'])
+    expect(ofTheServer(refused.refusals)).toEqual(['host ANOTHER_SERVER', 'host KNOWN'])
     const adminPassword = admin.password
     const nowhere = await product.operator.call(changeServer, { params, body: { port: 1, adminPassword } })
     expect(nowhere.refusals).toEqual(['host UNREACHABLE'])

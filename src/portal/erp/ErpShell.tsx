@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react'
 import { ApartmentOutlined, CalendarOutlined, FileTextOutlined, HomeOutlined } from '@ant-design/icons'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { Tag } from 'antd'
+import { App, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { RestrictedSession } from '../shared/account/RestrictedSession.tsx'
 import { erpAccount } from '../shared/account/sides.ts'
@@ -13,7 +13,7 @@ import { useStored } from '../shared/stored.ts'
 import { CompanySwitch } from './CompanySwitch.tsx'
 import { masterKeys } from './masters/keys.ts'
 import { SupportBanner } from './support/SupportBanner.tsx'
-import { useCan, useCompany } from './useCompany.ts'
+import { useCan, useCompany, useUser } from './useCompany.ts'
 
 const SUPPORT_LOOK_MS = 30_000
 
@@ -23,6 +23,7 @@ export function ErpShell() {
   const menu = useMenu()
   const navigate = useNavigate()
   useFreshUser(session?.person.restriction == null)
+  useTellLostCompany()
 
   // Signed out here, in another tab, or by the server.
   useEffect(() => {
@@ -91,6 +92,23 @@ function useFreshUser(isEnabled: boolean) {
       erpSession.set({ ...state, session: { ...state.session, person: me.data } })
     }
   }, [me.data])
+}
+
+/** Whoever is taken to another company's books, because those that were open are theirs no more, is told why. */
+function useTellLostCompany() {
+  const { t } = useTranslation()
+  const { message } = App.useApp()
+  const user = useUser()
+  const known = useRef(user)
+  useEffect(() => {
+    const before = known.current
+    known.current = user
+    if (!before || !user || before.id !== user.id) return
+    const left = before.companies.find(({ id }) => id === before.companyId)
+    if (left && !user.companies.some(({ id }) => id === left.id)) {
+      void message.warning(t('companies.lost', { company: left.name }))
+    }
+  }, [user, message, t])
 }
 
 /** What the role may see. */

@@ -4,7 +4,7 @@
  */
 import createClient from 'openapi-fetch'
 import type { ApiPaths, Restriction } from './model.ts'
-import { ApiProblem, problemFromAnswer, unreachable, WAITS } from './problem.ts'
+import { ApiProblem, problemFromAnswer, problemOf, unreachable, WAITS } from './problem.ts'
 import {
   erpSession,
   isOnTenantAddress,
@@ -145,7 +145,12 @@ function fetchAs(realm: Realm): (request: Request) => Promise<Response> {
       if (restriction) realm.restrict(restriction)
     }
     if (response.status !== 401 || !tokens) return response
-    if ((await problemCode(response)) !== 'TOKEN_EXPIRED') {
+    const code = await problemCode(response)
+    if (code === 'COMPANY_ACCESS_LOST') {
+      await leaveCompany(tokens)
+      return response
+    }
+    if (code !== 'TOKEN_EXPIRED') {
       if (realm.tokens()?.token === tokens.token) realm.forget()
       return response
     }
@@ -192,27 +197,49 @@ function renewedToken(realm: Realm, stale: KeptTokens): Promise<string | null> {
       realm.keepTokens(renewed)
       return renewed.token
     } catch (thrown) {
-      // Only a refusal ends the session; an outage does not.
-      const status = thrown instanceof Error && 'status' in thrown ? thrown.status : 0
-      if (status === 401 || status === 403) realm.forget()
+      forgetIfRefused(realm, thrown)
       return null
     }
   })
+}
+
+/** Only a refusal ends the session; an outage does not. */
+function forgetIfRefused(realm: Realm, thrown: unknown): void {
+  const { status } = problemOf(thrown)
+  if (status === 401 || status === 403) realm.forget()
 }
 
 /** Goes on in another company, in every tab. */
 export function changeCompany(companyId: string): Promise<void> {
   return alone(renewalOf(erpRealm), async () => {
     const tokens = erpRealm.latestTokens()
-    if (!tokens) return
-    const { refreshToken } = tokens
-    const headers = erpRealm.headers()
-    const renewed = await read(
-      anonymousApi.POST('/auth/refresh', { body: { refreshToken, companyId }, headers }),
-    )
-    const { user: person, ...next } = renewed
-    signedIn(erpSession, { ...next, person }, person.tenantCode)
+    if (tokens) await goOnIn(companyId, tokens.refreshToken)
   })
+}
+
+/** Who has lost the company of these tokens goes on in the first other one that still lets them in. */
+function leaveCompany(lost: KeptTokens): Promise<void> {
+  return alone(renewalOf(erpRealm), async () => {
+    const tokens = erpRealm.latestTokens()
+    if (!tokens || tokens.companyId !== lost.companyId) return
+    const companies = erpSession.get().session?.person.companies ?? []
+    for (const { id } of companies) {
+      if (id === lost.companyId) continue
+      try {
+        return await goOnIn(id, tokens.refreshToken)
+      } catch (thrown) {
+        if (problemOf(thrown).status !== 403) return forgetIfRefused(erpRealm, thrown)
+      }
+    }
+    erpRealm.forget()
+  })
+}
+
+async function goOnIn(companyId: string, refreshToken: string): Promise<void> {
+  const headers = erpRealm.headers()
+  const body = { refreshToken, companyId }
+  const { user: person, ...tokens } = await read(anonymousApi.POST('/auth/refresh', { body, headers }))
+  signedIn(erpSession, { ...tokens, person }, person.tenantCode)
 }
 
 function renewalOf({ name }: Realm): string {

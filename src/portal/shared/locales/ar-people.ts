@@ -151,7 +151,11 @@ export const arabicPeople: typeof englishPeople = {
     create: 'إنشاء',
     download: 'تنزيل',
   },
-  companies: { empty: 'لا توجد شركات', change: 'الشركة: فتح دفاتر شركة أخرى' },
+  companies: {
+    empty: 'لا توجد شركات',
+    change: 'الشركة: فتح دفاتر شركة أخرى',
+    lost: 'لم تعد تعمل في {{company}}',
+  },
   mailStates: { queued: 'في الانتظار', sent: 'أُرسلت', kept: 'محفوظة', dead: 'تعذّر إرسالها' },
   mails: {
     empty: 'لا توجد رسائل',

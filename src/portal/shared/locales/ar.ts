@@ -72,6 +72,7 @@ export const arabic: Texts = {
     LAST_OWNER: 'هذا آخر مالك نشط: عيّن مالكًا آخر أولًا',
     TOKEN_EXPIRED: 'انتهت صلاحية الجلسة',
     TOKEN_INVALID: 'الجلسة غير صالحة هنا',
+    COMPANY_ACCESS_LOST: 'لم يعد لك حق الدخول إلى هذه الشركة',
     PERMISSION_DENIED: 'دورك لا يسمح بهذا الإجراء',
     SUPPORT_READ_ONLY: 'بصفة الدعم يمكنك الاطلاع هنا دون تعديل أي شيء',
     SUPPORT_REFUSED: 'هذا العميل لا يسمح بدخول الدعم',

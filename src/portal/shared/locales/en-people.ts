@@ -151,7 +151,11 @@ export const englishPeople = {
     create: 'Create',
     download: 'Download',
   },
-  companies: { empty: 'No companies', change: 'Company: open the books of another one' },
+  companies: {
+    empty: 'No companies',
+    change: 'Company: open the books of another one',
+    lost: 'You do not work in {{company}} any more',
+  },
   mailStates: { queued: 'Waiting', sent: 'Sent', kept: 'Kept', dead: 'Could not be sent' },
   mails: {
     empty: 'No mails',

@@ -72,6 +72,7 @@ export const english = {
     LAST_OWNER: 'This is the last active owner: name another one first',
     TOKEN_EXPIRED: 'The session has expired',
     TOKEN_INVALID: 'The session is not valid here',
+    COMPANY_ACCESS_LOST: 'You have no access to this company any more',
     PERMISSION_DENIED: 'Your role does not allow this',
     SUPPORT_READ_ONLY: 'As support you may look here, and change nothing',
     SUPPORT_REFUSED: 'This tenant does not let support in',
