@@ -8,6 +8,7 @@ import { sampleOf } from '../../testing/samples.ts'
 import { mailedTo } from '../../testing/mailed.ts'
 import { rawRequest } from '../../testing/process.ts'
 import {
+  CHEAP_HASH_COST,
   ADMIN_PASSWORD,
   signIn,
   startTestProduct,
@@ -86,7 +87,7 @@ describe('the last five', () => {
     const user = await addUser(product, tenant, 'Viewer')
     // As if four had been used before the present one; made cheap, since comparing is what takes time.
     const words = ['Autumn-Leaf-1!', 'Autumn-Leaf-2!', 'Autumn-Leaf-3!', 'Autumn-Leaf-4!']
-    const hashes = await Promise.all(words.map((word) => hash(word, { cost: 4 })))
+    const hashes = await Promise.all(words.map((word) => hash(word, { cost: CHEAP_HASH_COST })))
     await rows(
       `UPDATE core.app_user SET previous_password_hashes = '{${hashes.join(',')}}' WHERE id = '${user.id}'`,
     )

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { paginationOf } from '../../http/contract.ts'
+import { pageOfRows } from '../../http/pages.ts'
 import { implement, type Route } from '../../http/route.ts'
 import { platformSql, type PlatformTx } from '../../tenancy/handles.ts'
 import { listAlerts } from './contract.ts'
@@ -35,32 +35,25 @@ export async function resolveAlert(tx: PlatformTx, { kind, tenantId }: AlertSubj
 
 export const alertRoutes: Route[] = [
   implement(listAlerts, async (tx, { query }) => {
-    const [page, limit] = [query.page ?? 1, query.limit ?? 50]
     let filtered = platformSql
       .selectFrom('platform.alert as a')
       .leftJoin('platform.tenant as t', 't.id', 'a.tenant_id')
     if (query.kind !== undefined) filtered = filtered.where('a.kind', '=', query.kind)
     if (query.tenantId !== undefined) filtered = filtered.where('a.tenant_id', '=', query.tenantId)
     if (query.includeResolved !== true) filtered = filtered.where('a.resolved_at', 'is', null)
-    const [alerts, [counted]] = await Promise.all([
-      tx.rows(
-        filtered
-          .select([
-            'a.id',
-            'a.kind',
-            'a.tenant_id as tenantId',
-            't.tenant_code as tenantCode',
-            'a.message',
-            'a.opened_at as openedAt',
-            'a.resolved_at as resolvedAt',
-          ])
-          .orderBy('a.opened_at', 'desc')
-          .orderBy('a.id', 'desc')
-          .limit(limit)
-          .offset((page - 1) * limit),
-      ),
-      tx.rows(filtered.select((eb) => eb.fn.countAll<number>().as('total'))),
-    ])
-    return { alerts, pagination: paginationOf(Number(counted?.total ?? 0), page, limit) }
+    const found = filtered
+      .select([
+        'a.id',
+        'a.kind',
+        'a.tenant_id as tenantId',
+        't.tenant_code as tenantCode',
+        'a.message',
+        'a.opened_at as openedAt',
+        'a.resolved_at as resolvedAt',
+      ])
+      .orderBy('a.opened_at', 'desc')
+      .orderBy('a.id', 'desc')
+    const { rows: alerts, pagination } = await pageOfRows(tx, found, query)
+    return { alerts, pagination }
   }),
 ]

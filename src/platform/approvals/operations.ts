@@ -1,4 +1,5 @@
-import { newestFirst, paginationOf } from '../../http/contract.ts'
+import { newestFirst } from '../../http/contract.ts'
+import { pageOfRows } from '../../http/pages.ts'
 import { implement, type Route } from '../../http/route.ts'
 import { likePattern } from '../../tenancy/sql-text.ts'
 import type { Approvals } from './approvals.ts'
@@ -8,7 +9,6 @@ import { COLUMNS, readRow, requests, SEARCHED, SORTED } from './records.ts'
 export function approvalRoutes(approvals: Approvals): Route[] {
   return [
     implement(listApprovals, async (tx, { query }) => {
-      const [page, limit] = [query.page ?? 1, query.limit ?? 50]
       let filtered = requests()
       if (query.status === 'pending') {
         filtered = filtered
@@ -21,20 +21,14 @@ export function approvalRoutes(approvals: Approvals): Route[] {
         filtered = filtered.where((eb) => eb.or(SEARCHED.map((column) => eb(column, 'ilike', pattern))))
       }
       const order = newestFirst(query)
-      const [rows, [counted]] = await Promise.all([
-        tx.rows(
-          filtered
-            .select(COLUMNS)
-            .orderBy(SORTED[query.sort ?? 'createdAt'], (by) => by[order]().nullsLast())
-            .orderBy('a.id', order)
-            .limit(limit)
-            .offset((page - 1) * limit),
-        ),
-        tx.rows(filtered.select((eb) => eb.fn.countAll<number>().as('total'))),
-      ])
+      const found = filtered
+        .select(COLUMNS)
+        .orderBy(SORTED[query.sort ?? 'createdAt'], (by) => by[order]().nullsLast())
+        .orderBy('a.id', order)
+      const { rows, pagination } = await pageOfRows(tx, found, query)
       return {
         approvals: rows.map((row) => approvals.present(row)),
-        pagination: paginationOf(Number(counted?.total ?? 0), page, limit),
+        pagination,
         isRequired: approvals.isRequired,
         operations: approvals.operations,
       }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { platformSql } from '../../tenancy/handles.ts'
 import { SYSTEM } from '../../server/product.ts'
 import type { Client } from '../../testing/client.ts'
-import { OPERATOR, startTestProduct, type TestProduct } from '../../testing/product.ts'
+import { CHEAP_HASH_COST, OPERATOR, startTestProduct, type TestProduct } from '../../testing/product.ts'
 import { operatorLogin, operatorLogout } from '../operators/contract.ts'
 import { changeServer, listServers } from '../servers/contract.ts'
 import { suspendTenant } from '../tenants/contract.ts'
@@ -19,7 +19,7 @@ let passwordHash: string
 
 beforeAll(async () => {
   product = await startTestProduct()
-  passwordHash = await hash(PASSWORD, { cost: 4 })
+  passwordHash = await hash(PASSWORD, { cost: CHEAP_HASH_COST })
 })
 afterAll(() => product.stop())
 

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { Problem, problems } from '../../kernel/problem.ts'
-import { paginationOf } from '../../http/contract.ts'
+import type { Pagination } from '../../http/contract.ts'
+import { pageOfRows } from '../../http/pages.ts'
 import { implement, type Route } from '../../http/route.ts'
 import { platformSql, type PlatformRead } from '../../tenancy/handles.ts'
 import { recordEvent } from '../audit.ts'
@@ -120,24 +121,14 @@ function all() {
 async function list(
   tx: PlatformRead,
   query: Static<NonNullable<typeof listBackups.query>>,
-): Promise<{ backups: BackupData[]; pagination: ReturnType<typeof paginationOf> }> {
-  const [page, limit] = [query.page ?? 1, query.limit ?? 50]
+): Promise<{ backups: BackupData[]; pagination: Static<typeof Pagination> }> {
   let filtered = all()
   if (query.tenantId !== undefined) filtered = filtered.where('b.tenant_id', '=', query.tenantId)
   if (query.state !== undefined) filtered = filtered.where('b.state', '=', query.state)
   if (query.reason !== undefined) filtered = filtered.where('b.reason', '=', query.reason)
-  const [rows, [counted]] = await Promise.all([
-    tx.rows(
-      filtered
-        .select(COLUMNS)
-        .orderBy('b.created_at', 'desc')
-        .orderBy('b.id', 'desc')
-        .limit(limit)
-        .offset((page - 1) * limit),
-    ),
-    tx.rows(filtered.select((eb) => eb.fn.countAll<number>().as('total'))),
-  ])
-  return { backups: rows.map(present), pagination: paginationOf(Number(counted?.total ?? 0), page, limit) }
+  const found = filtered.select(COLUMNS).orderBy('b.created_at', 'desc').orderBy('b.id', 'desc')
+  const { rows, pagination } = await pageOfRows(tx, found, query)
+  return { backups: rows.map(present), pagination }
 }
 
 async function read(tx: PlatformRead, id: string): Promise<BackupData> {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { Problem, problems } from '../../kernel/problem.ts'
-import { paginationOf } from '../../http/contract.ts'
+import { pageOfRows } from '../../http/pages.ts'
 import { implement, type PlatformDoor, type RequestContext, type Route } from '../../http/route.ts'
 import type { Outbox } from '../../mail/outbox.ts'
 import { platformSql, type Actor, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
@@ -50,25 +50,19 @@ function mails() {
 export function mailRoutes(ports: MailPorts): Route[] {
   return [
     implement(listMails, async (tx, { query }) => {
-      const { page = 1, limit = 50, search, status, tenantId } = query
-      let found = mails()
-      if (status !== undefined) found = found.where('m.state', '=', status)
-      if (tenantId !== undefined) found = found.where('m.tenant_id', '=', tenantId)
+      const { search, status, tenantId } = query
+      let filtered = mails()
+      if (status !== undefined) filtered = filtered.where('m.state', '=', status)
+      if (tenantId !== undefined) filtered = filtered.where('m.tenant_id', '=', tenantId)
       if (search !== undefined && search !== '') {
         const pattern = likePattern(search)
-        found = found.where((eb) =>
+        filtered = filtered.where((eb) =>
           eb.or([eb('m.recipient', 'ilike', pattern), eb('m.subject', 'ilike', pattern)]),
         )
       }
-      const rows = await tx.rows(
-        found
-          .select([...columns, isResendable.as('canBeResent')])
-          .orderBy('m.id', 'desc')
-          .limit(limit)
-          .offset((page - 1) * limit),
-      )
-      const counted = await tx.row(found.select((eb) => eb.fn.countAll<number>().as('total')))
-      return { mails: rows.map(shown), pagination: paginationOf(Number(counted?.total ?? 0), page, limit) }
+      const found = filtered.select([...columns, isResendable.as('canBeResent')]).orderBy('m.id', 'desc')
+      const { rows, pagination } = await pageOfRows(tx, found, query)
+      return { mails: rows.map(shown), pagination }
     }),
     implement(getMail, async (tx, { params }) => {
       const { sealed, ...mail } = await read(tx, params.id)

@@ -9,7 +9,7 @@ import { platformSql } from '../../tenancy/handles.ts'
 import type { Client } from '../../testing/client.ts'
 import { startWeakServer } from '../../testing/weak-server.ts'
 import { rawRequest } from '../../testing/process.ts'
-import { OPERATOR, startTestProduct, type TestProduct } from '../../testing/product.ts'
+import { CHEAP_HASH_COST, OPERATOR, startTestProduct, type TestProduct } from '../../testing/product.ts'
 import { sampleOf } from '../../testing/samples.ts'
 import { operatorLogin, operatorLogout, operatorMe, operatorRefresh } from './contract.ts'
 import { operatorPermissions, operatorRoles, type OperatorRole } from './rules/permissions.ts'
@@ -18,7 +18,7 @@ const PASSWORD = 'Operator-pass-2'
 let product: TestProduct
 beforeAll(async () => {
   product = await startTestProduct()
-  const passwordHash = await hash(PASSWORD, { cost: 4 })
+  const passwordHash = await hash(PASSWORD, { cost: CHEAP_HASH_COST })
   for (const role of operatorRoles) {
     await execute(sql`INSERT INTO platform.operator (full_name, email, password_hash, role)
       VALUES (${`The ${role}`}, ${`${role}@operators.example`}, ${passwordHash}, ${role})`)

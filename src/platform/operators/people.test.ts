@@ -11,7 +11,13 @@ import { Client } from '../../testing/client.ts'
 import { platformMailedTo } from '../../testing/mailed.ts'
 import { meeting } from '../../testing/meeting.ts'
 import { heard, runErp, startProcess, type ServerProcess } from '../../testing/process.ts'
-import { OPERATOR, startTestProduct, testEnvironment, type TestProduct } from '../../testing/product.ts'
+import {
+  CHEAP_HASH_COST,
+  OPERATOR,
+  startTestProduct,
+  testEnvironment,
+  type TestProduct,
+} from '../../testing/product.ts'
 import {
   createOperator,
   deleteOperator,
@@ -71,7 +77,7 @@ async function operator(role: Role): Promise<{ id: string; email: string; client
   const { id } = (
     await product.operator.call(createOperator, { body: { fullName: `A ${role}`, email, role } })
   ).ok()
-  const passwordHash = await hash(PASSWORD, { cost: 4 })
+  const passwordHash = await hash(PASSWORD, { cost: CHEAP_HASH_COST })
   await rows(`UPDATE platform.operator SET password_hash = '${passwordHash}' WHERE id = '${id}'`)
   const { token } = (await login(email)).ok()
   return { id, email, token, client: as(token) }

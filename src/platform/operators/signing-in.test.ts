@@ -8,7 +8,7 @@ import { platformSql } from '../../tenancy/handles.ts'
 import { newId } from '../../tenancy/new-id.ts'
 import { meeting } from '../../testing/meeting.ts'
 import { addOperator, OPERATOR_PASSWORD, type TestOperator } from '../../testing/operators.ts'
-import { startTestProduct, type TestProduct } from '../../testing/product.ts'
+import { CHEAP_HASH_COST, startTestProduct, type TestProduct } from '../../testing/product.ts'
 import { operatorLogin, operatorMe } from './contract.ts'
 
 const NEW_PASSWORD = 'Autumn-Leaf-1!'
@@ -89,7 +89,7 @@ describe('a sign-in that is under way', () => {
 
   test('a session that began a moment before the change ends with it', async () => {
     const operator = await addOperator(product, 'support')
-    const newHash = await hash(NEW_PASSWORD, { cost: 4 })
+    const newHash = await hash(NEW_PASSWORD, { cost: CHEAP_HASH_COST })
     await Promise.all([
       signIn(operator, async () => {}).catch(() => undefined),
       product.gate.writePlatform(SYSTEM, async (tx) => {

@@ -2,7 +2,8 @@
 import { sql } from 'kysely'
 import type { Static } from 'typebox'
 import { Problem, problems } from '../../kernel/problem.ts'
-import { newestFirst, paginationOf, type InputOf } from '../../http/contract.ts'
+import { newestFirst, type InputOf } from '../../http/contract.ts'
+import { pageOfRows } from '../../http/pages.ts'
 import { platformSql, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
 import { likePattern } from '../../tenancy/sql-text.ts'
 import type { SupportAccessKind } from '../../erp/onboarding.ts'
@@ -240,7 +241,6 @@ export async function listSessions(
   tenantId: string | undefined,
   query: InputOf<typeof listSupportSessions>['query'],
 ) {
-  const [page, limit] = [query.page ?? 1, query.limit ?? 50]
   let filtered = sessions()
   if (tenantId !== undefined) filtered = filtered.where('s.tenant_id', '=', tenantId)
   const running = sql<boolean>`s.state = 'active' AND s.expires_at > now()`
@@ -251,19 +251,10 @@ export async function listSessions(
     filtered = filtered.where((eb) => eb.or(SEARCHED.map((column) => eb(column, 'ilike', pattern))))
   }
   const order = newestFirst(query)
-  const [rows, [counted]] = await Promise.all([
-    tx.rows(
-      filtered
-        .select(COLUMNS)
-        .orderBy(SORTED[query.sort ?? 'createdAt'], (by) => by[order]().nullsLast())
-        .orderBy('s.id', order)
-        .limit(limit)
-        .offset((page - 1) * limit),
-    ),
-    tx.rows(filtered.select((eb) => eb.fn.countAll<number>().as('total'))),
-  ])
-  return {
-    supportSessions: rows as SupportData[],
-    pagination: paginationOf(Number(counted?.total ?? 0), page, limit),
-  }
+  const found = filtered
+    .select(COLUMNS)
+    .orderBy(SORTED[query.sort ?? 'createdAt'], (by) => by[order]().nullsLast())
+    .orderBy('s.id', order)
+  const { rows, pagination } = await pageOfRows(tx, found, query)
+  return { supportSessions: rows as SupportData[], pagination }
 }

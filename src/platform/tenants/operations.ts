@@ -4,7 +4,8 @@ import { countries } from '../../kernel/country.ts'
 import { currencies } from '../../kernel/currency.ts'
 import { Problem, problems, validationProblem } from '../../kernel/problem.ts'
 import { chartTemplates } from '../../erp/onboarding.ts'
-import { newestFirst, paginationOf } from '../../http/contract.ts'
+import { newestFirst, type Pagination } from '../../http/contract.ts'
+import { pageOfRows } from '../../http/pages.ts'
 import { isCommonPassword } from '../../http/common-passwords.ts'
 import { implement, type PlatformDoor, type RequestContext, type Route } from '../../http/route.ts'
 import { platformSql, type PlatformRead, type PlatformTx } from '../../tenancy/handles.ts'
@@ -281,8 +282,7 @@ async function list(
   ports: TenantPorts,
   tx: PlatformRead,
   query: Static<NonNullable<typeof listTenants.query>>,
-): Promise<{ tenants: TenantData[]; pagination: ReturnType<typeof paginationOf> }> {
-  const [page, limit] = [query.page ?? 1, query.limit ?? 50]
+): Promise<{ tenants: TenantData[]; pagination: Static<typeof Pagination> }> {
   let filtered = tenants()
   if (query.status) filtered = filtered.where('t.status', '=', query.status)
   if (query.planCode) filtered = filtered.where('p.code', '=', query.planCode)
@@ -297,21 +297,12 @@ async function list(
     )
   }
   const order = newestFirst(query)
-  const [rows, [counted]] = await Promise.all([
-    tx.rows(
-      filtered
-        .select(COLUMNS)
-        .orderBy(SORT_COLUMNS[query.sort ?? 'createdAt'], order)
-        .orderBy('t.id', order)
-        .limit(limit)
-        .offset((page - 1) * limit),
-    ),
-    tx.rows(filtered.select((eb) => eb.fn.countAll<number>().as('total'))),
-  ])
-  return {
-    tenants: rows.map((row) => present(ports, row)),
-    pagination: paginationOf(Number(counted?.total ?? 0), page, limit),
-  }
+  const found = filtered
+    .select(COLUMNS)
+    .orderBy(SORT_COLUMNS[query.sort ?? 'createdAt'], order)
+    .orderBy('t.id', order)
+  const { rows, pagination } = await pageOfRows(tx, found, query)
+  return { tenants: rows.map((row) => present(ports, row)), pagination }
 }
 
 async function read(ports: TenantPorts, tx: PlatformRead, id: string): Promise<TenantData> {
